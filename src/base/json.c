@@ -1,0 +1,181 @@
+/*
+ * json - see json.h.
+ */
+#include <math.h>
+
+#include "base/json.h"
+
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* Length of the valid UTF-8 sequence at p, or 0.  RFC 3629 section 4. */
+static size_t utf8_length(const unsigned char *p, size_t n)
+{
+    unsigned char c = p[0];
+    size_t len = c >= 0xc2 && c <= 0xdf ? 2 : c >= 0xe0 && c <= 0xef ? 3 : c >= 0xf0 && c <= 0xf4 ? 4 : 0;
+
+    if (len == 0 || len > n)
+        return 0;
+    for (size_t i = 1; i < len; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    if ((c == 0xe0 && p[1] < 0xa0) || (c == 0xed && p[1] > 0x9f) || (c == 0xf0 && p[1] < 0x90) ||
+        (c == 0xf4 && p[1] > 0x8f))
+        return 0;
+    return len;
+}
+
+static void escape_byte(struct buf *b, unsigned char c)
+{
+    static const char hex[] = "0123456789abcdef";
+    char text[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
+
+    switch (c) {
+    case '"':
+        buf_add(b, "\\\"", 2);
+        break;
+    case '\\':
+        buf_add(b, "\\\\", 2);
+        break;
+    case '\n':
+        buf_add(b, "\\n", 2);
+        break;
+    case '\r':
+        buf_add(b, "\\r", 2);
+        break;
+    case '\t':
+        buf_add(b, "\\t", 2);
+        break;
+    default:
+        buf_add(b, text, sizeof(text));
+    }
+}
+
+void json_escape(struct buf *b, struct str s)
+{
+    const unsigned char *p = (const unsigned char *)s.at;
+    size_t n = s.len;
+
+    while (n > 0) {
+        size_t run = 0;
+
+        while (run < n && is_plain(p[run]))
+            run++;
+        buf_add(b, p, run);
+        p += run;
+        n -= run;
+        if (n == 0)
+            break;
+        if (p[0] < 0x80) {
+            escape_byte(b, p[0]);
+            run = 1;
+        } else if ((run = utf8_length(p, n)) > 0) {
+            buf_add(b, p, run);
+        } else {
+            buf_add(b, "\xef\xbf\xbd", 3);
+            run = 1;
+        }
+        p += run;
+        n -= run;
+    }
+}
+
+void json_str(struct buf *b, struct str s)
+{
+    buf_char(b, '"');
+    json_escape(b, s);
+    buf_char(b, '"');
+}
+
+void json_init(struct json *j, struct buf *to, bool pretty)
+{
+    *j = (struct json){ .to = to, .pretty = pretty };
+}
+
+static void newline(struct json *j)
+{
+    buf_char(j->to, '\n');
+    for (unsigned i = 0; i < j->depth; i++)
+        buf_add(j->to, "  ", 2);
+}
+
+static void next(struct json *j, const char *key)
+{
+    if (j->comma)
+        buf_char(j->to, ',');
+    if (j->pretty && j->depth > 0)
+        newline(j);
+    if (key != NULL) {
+        json_str(j->to, str_from(key));
+        buf_char(j->to, ':');
+        if (j->pretty)
+            buf_char(j->to, ' ');
+    }
+    j->comma = true;
+}
+
+void json_open(struct json *j, const char *key, char bracket)
+{
+    next(j, key);
+    buf_char(j->to, bracket);
+    j->depth++;
+    j->comma = false;
+}
+
+void json_close(struct json *j, char bracket)
+{
+    j->depth--;
+    if (j->pretty && j->comma)
+        newline(j);
+    buf_char(j->to, bracket);
+    j->comma = true;
+}
+
+void json_put_str(struct json *j, const char *key, struct str s)
+{
+    next(j, key);
+    json_str(j->to, s);
+}
+
+void json_put_text(struct json *j, const char *key, const char *s)
+{
+    if (s == NULL)
+        json_put_null(j, key);
+    else
+        json_put_str(j, key, str_from(s));
+}
+
+void json_put_u64(struct json *j, const char *key, uint64_t n)
+{
+    next(j, key);
+    buf_u64(j->to, n);
+}
+
+void json_put_i64(struct json *j, const char *key, int64_t n)
+{
+    next(j, key);
+    buf_printf(j->to, "%lld", (long long)n);
+}
+
+void json_put_double(struct json *j, const char *key, double d)
+{
+    next(j, key);
+    if (isfinite(d))
+        buf_printf(j->to, "%.12g", d);
+    else
+        buf_text(j->to, "null");
+}
+
+void json_put_bool(struct json *j, const char *key, bool b)
+{
+    next(j, key);
+    buf_text(j->to, b ? "true" : "false");
+}
+
+void json_put_null(struct json *j, const char *key)
+{
+    next(j, key);
+    buf_text(j->to, "null");
+}

@@ -1,0 +1,89 @@
+/*
+ * metrics_table - every metric that Weir has, declared once.
+ *
+ * M(id, name, type, labels, help): labels are separated by commas, in the order
+ * in which metrics_cell() takes the values.  Names follow the Prometheus rules:
+ * base units, counters end in _total.
+ */
+#ifndef WEIR_WATCH_METRICS_TABLE_H
+#define WEIR_WATCH_METRICS_TABLE_H
+
+enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
+
+/* clang-format off */
+#define METRICS(M) \
+    M(REQUESTS, "weir_requests_total", COUNTER, "route,class", \
+        "Requests answered, by route and class of status (2xx, 3xx, 4xx, 5xx).") \
+    M(REQUEST_SECONDS, "weir_request_duration_seconds", HISTOGRAM, "route", \
+        "Time from the first byte of a request to the last byte of its response, by route.") \
+    M(REFUSALS, "weir_refusals_total", COUNTER, "reason", \
+        "Requests and connections that Weir itself refused or failed, by reason word.") \
+    M(REQUEST_BYTES, "weir_request_bytes_total", COUNTER, "route", \
+        "Bytes of request bodies received.") \
+    M(RESPONSE_BYTES, "weir_response_bytes_total", COUNTER, "route", \
+        "Bytes of response bodies sent.") \
+    M(ORIGIN_REQUESTS, "weir_origin_requests_total", COUNTER, "service,origin,class", \
+        "Tries sent to an origin, by class of its answer (2xx...5xx, error).") \
+    M(ORIGIN_SECONDS, "weir_origin_duration_seconds", HISTOGRAM, "service,origin", \
+        "Time from sending a try to the end of the origin's response head.") \
+    M(ORIGIN_ERRORS, "weir_origin_errors_total", COUNTER, "service,origin,reason", \
+        "Tries that an origin failed, by reason word (connect_refused, reset, timeout...).") \
+    M(ORIGIN_HEALTHY, "weir_origin_healthy", GAUGE, "service,origin", \
+        "1 when active health checks pass (or there are none), else 0.") \
+    M(ORIGIN_EJECTED, "weir_origin_ejected", GAUGE, "service,origin", \
+        "1 while passive outlier detection keeps the origin out.") \
+    M(BREAKER_STATE, "weir_breaker_state", GAUGE, "service,origin", \
+        "Circuit breaker: 0 closed, 1 half-open, 2 open.") \
+    M(RETRIES, "weir_retries_total", COUNTER, "service", "Tries after the first.") \
+    M(RETRIES_DENIED, "weir_retries_denied_total", COUNTER, "service", \
+        "Retries that would have been made but for the retry budget.") \
+    M(POOL_CONNECTIONS, "weir_pool_connections", GAUGE, "service,origin", \
+        "Open connections to an origin, in use or idle.") \
+    M(POOL_IDLE, "weir_pool_idle_connections", GAUGE, "service,origin", \
+        "Idle connections to an origin.") \
+    M(POOL_OPENED, "weir_pool_opened_total", COUNTER, "service,origin", \
+        "Connections opened to an origin.") \
+    M(QUEUE_DEPTH, "weir_queue_depth", GAUGE, "service", \
+        "Requests that wait for a connection to an origin.") \
+    M(LIMIT_DECISIONS, "weir_limit_decisions_total", COUNTER, "limit,decision", \
+        "Rate limit decisions: allowed, refused, observed (would have been refused), exempt.") \
+    M(CONNECTIONS, "weir_connections", GAUGE, "listener", "Open client connections.") \
+    M(CONNECTIONS_ACCEPTED, "weir_connections_accepted_total", COUNTER, "listener", \
+        "Client connections accepted.") \
+    M(TLS_HANDSHAKES, "weir_tls_handshakes_total", COUNTER, "listener,version,resumed", \
+        "TLS handshakes completed.") \
+    M(TLS_ERRORS, "weir_tls_errors_total", COUNTER, "listener,reason", "TLS handshakes failed.") \
+    M(TLS_EXPIRY, "weir_tls_certificate_not_after_seconds", GAUGE, "certificate", \
+        "When a certificate expires, in seconds since 1970.") \
+    M(SIGNATURES, "weir_keeper_signatures_total", COUNTER, "result", \
+        "Signatures asked of the keeper for TLS handshakes, by result.") \
+    M(LOG_EVENTS, "weir_log_events_total", COUNTER, "result", \
+        "Log events: written, sampled_out, dropped (the disk was slow or full).") \
+    M(BLUEPRINT_VERSION, "weir_blueprint_applied_timestamp_seconds", GAUGE, "version", \
+        "When the live blueprint was applied, in seconds since 1970.") \
+    M(BLUEPRINT_APPLIES, "weir_blueprint_applies_total", COUNTER, "result", \
+        "Blueprints applied: ok, refused.") \
+    M(PROCESS_UP, "weir_process_up", GAUGE, "role", "1 while the role's process runs.") \
+    M(PROCESS_RESTARTS, "weir_process_restarts_total", COUNTER, "role", \
+        "Restarts of a role or of an origin process after it died.") \
+    M(PROCESS_CPU, "weir_process_cpu_seconds_total", COUNTER, "role", \
+        "CPU time used by the role's process.") \
+    M(PROCESS_MEMORY, "weir_process_resident_memory_bytes", GAUGE, "role", \
+        "Resident memory of the role's process.") \
+    M(PROCESS_FDS, "weir_process_open_fds", GAUGE, "role", "Open descriptors of the role's process.") \
+    M(BUILD, "weir_build_info", GAUGE, "version", "Always 1; the version of this binary.")
+/* clang-format on */
+
+#define METRIC_ENUM(id, name, type, labels, help) METRIC_##id,
+enum metric { METRICS(METRIC_ENUM) METRIC_COUNT };
+#undef METRIC_ENUM
+
+struct metric_info {
+    const char *name;
+    enum metric_type type;
+    const char *labels;
+    const char *help;
+};
+extern const struct metric_info metric_table[METRIC_COUNT];
+
+#endif
