@@ -178,14 +178,13 @@ int addr_parse(struct str text, struct addr *out, struct err *err)
 
     if (str_starts(text, STR("unix:")))
         return unix_parse((struct str){ text.at + 5, text.len - 5 }, out, err);
-    if (!any_port(text, &host, &port) &&
-        (!addr_split_host_port(text, &host, &port) || port == 0))
+    if (!any_port(text, &host, &port) && (!addr_split_host_port(text, &host, &port) || port == 0))
         return err_set(err, ERR_CONFIG, "address_syntax",
             "\"%.*s\" is not an address; write 127.0.0.1:8080, [::1]:8080, :8080 or unix:/path",
             STR_ARG(text));
     if (host.len > 0 && !ip_parse(host, &ip))
-        return err_set(err, ERR_CONFIG, "address_syntax", "\"%.*s\" is not an IP address",
-            STR_ARG(host));
+        return err_set(
+            err, ERR_CONFIG, "address_syntax", "\"%.*s\" is not an IP address", STR_ARG(host));
     *out = addr_from_ip(ip, port);
     return 0;
 }
@@ -197,8 +196,8 @@ size_t addr_format(const struct addr *a, char *to)
     if (a->len > 0 && a->any.sa_family == AF_UNIX)
         return (size_t)snprintf(to, ADDR_TEXT_MAX, "unix:%s", a->un.sun_path);
     ip_format(addr_ip(a), ip);
-    return (size_t)snprintf(to, ADDR_TEXT_MAX, strchr(ip, ':') != NULL ? "[%s]:%u" : "%s:%u", ip,
-        addr_port(a));
+    return (size_t)snprintf(
+        to, ADDR_TEXT_MAX, strchr(ip, ':') != NULL ? "[%s]:%u" : "%s:%u", ip, addr_port(a));
 }
 
 bool addr_eq(const struct addr *a, const struct addr *b)

@@ -32,8 +32,8 @@ static inline void auto_close_(const int *fd)
         close(*fd);
 }
 
-#define auto_free __attribute__((cleanup(auto_free_)))
-#define auto_file __attribute__((cleanup(auto_file_)))
+#define auto_free  __attribute__((cleanup(auto_free_)))
+#define auto_file  __attribute__((cleanup(auto_file_)))
 #define auto_close __attribute__((cleanup(auto_close_)))
 
 /* Hands the pointer on and leaves NULL behind, so that the cleanup does nothing. */

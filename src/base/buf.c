@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/bug.h"
 #include "base/buf.h"
+#include "base/bug.h"
 #include "base/mem.h"
 
 void buf_init(struct buf *b, size_t max)

@@ -6,7 +6,7 @@
 #ifndef WEIR_BASE_BUG_H
 #define WEIR_BASE_BUG_H
 
-#define MUST(x) ((x) ? (void)0 : bug_at(__FILE__, __LINE__, "MUST(" #x ")"))
+#define MUST(x)   ((x) ? (void)0 : bug_at(__FILE__, __LINE__, "MUST(" #x ")"))
 #define BUG(text) bug_at(__FILE__, __LINE__, text)
 
 /* Writes one line to stderr and aborts. */

@@ -14,7 +14,10 @@ static bool is_plain(unsigned char c)
 static size_t utf8_length(const unsigned char *p, size_t n)
 {
     unsigned char c = p[0];
-    size_t len = c >= 0xc2 && c <= 0xdf ? 2 : c >= 0xe0 && c <= 0xef ? 3 : c >= 0xf0 && c <= 0xf4 ? 4 : 0;
+    size_t len = c >= 0xc2 && c <= 0xdf   ? 2
+                 : c >= 0xe0 && c <= 0xef ? 3
+                 : c >= 0xf0 && c <= 0xf4 ? 4
+                                          : 0;
 
     if (len == 0 || len > n)
         return 0;

@@ -16,7 +16,7 @@ struct list {
     struct list *prev;
 };
 
-#define list_item(link, type, member) ((type *)(void *)((char *)(link) - offsetof(type, member)))
+#define list_item(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
 /* `it` may be removed inside the loop. */
 #define list_each(it, after, head)                                                                 \
     for (struct list *it = (head)->next, *after = it->next; it != (head);                          \

@@ -19,8 +19,8 @@ enum { CHANNEL_BODY_MAX = 60000, CHANNEL_FDS_MAX = 8 };
 
 struct message {
     uint16_t type;
-    uint64_t id;     /* chosen by the asker; an answer repeats it */
-    struct str body; /* borrowed for the call */
+    uint64_t id;              /* chosen by the asker; an answer repeats it */
+    struct str body;          /* borrowed for the call */
     int fds[CHANNEL_FDS_MAX]; /* closed after the call unless the handler set them to -1 */
     unsigned nfds;
 };
@@ -44,12 +44,12 @@ void channel_free(struct channel *c); /* NULL is fine */
  * Queues when the socket is full (bounded: past 4,096 frames the channel closes).
  * Descriptors are duplicated: the caller keeps its own.  False when closed.
  */
-bool channel_send(struct channel *c, uint16_t type, uint64_t id, struct str body, const int *fds,
-    unsigned nfds);
+bool channel_send(
+    struct channel *c, uint16_t type, uint64_t id, struct str body, const int *fds, unsigned nfds);
 
 /* For the time before a loop runs, and for tests: one message each, blocking. -1 with errno. */
-int channel_send_now(int fd, uint16_t type, uint64_t id, struct str body, const int *fds,
-    unsigned nfds);
+int channel_send_now(
+    int fd, uint16_t type, uint64_t id, struct str body, const int *fds, unsigned nfds);
 /* buffer holds the body and must have CHANNEL_BODY_MAX bytes. 1 got one, 0 end, -1 errno. */
 int channel_receive_now(int fd, struct message *m, char *buffer);
 

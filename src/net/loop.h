@@ -54,6 +54,8 @@ int loop_add(struct loop *l, struct watch_fd *w);
 int loop_add_level(struct loop *l, struct watch_fd *w);
 /* Safe inside callbacks: no further event for w comes after this. Does not close. */
 void loop_remove(struct loop *l, struct watch_fd *w);
+/* The same for a descriptor that is about to be closed (which removes it without a call of its own). */
+void loop_forget(struct loop *l, struct watch_fd *w);
 
 /* The time at the start of this round of events. */
 msec_t loop_now(const struct loop *l);

@@ -1,0 +1,319 @@
+/*
+ * loop - epoll, a timer wheel, and calls from other threads.  See loop.h.
+ *
+ * The wheel has three levels of 256 slots: 1 ms, 256 ms and 65.5 s wide.  A
+ * timer that is set later than its slot stays where it is and is put further
+ * on when its slot comes up: setting a timer on each request costs two writes.
+ */
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/bug.h"
+#include "base/mem.h"
+#include "net/loop.h"
+
+enum {
+    WHEEL_BITS = 8,
+    WHEEL_SLOTS = 1 << WHEEL_BITS,
+    WHEEL_LEVELS = 3,
+    EVENTS_MAX = 256,
+    AFTER_MAX = 8,
+    TEST_CLOCK_WAIT = 2, /* real ms between looks at a clock that a test moves */
+    FAR_WAIT = 60000,
+};
+
+struct after {
+    void (*call)(void *arg);
+    void *arg;
+};
+
+struct loop {
+    int epoll;
+    msec_t now;
+    msec_t ticked; /* every slot up to this time has been looked at */
+    unsigned ntimers;
+    struct list wheel[WHEEL_LEVELS][WHEEL_SLOTS];
+    struct epoll_event events[EVENTS_MAX];
+    int nevents;
+    int at;
+    struct after after[AFTER_MAX];
+    unsigned nafter;
+    struct watch_fd wake;
+    _Atomic(struct post *) posts;
+    atomic_bool stop;
+};
+
+static void take_posts(struct watch_fd *w, unsigned events)
+{
+    struct loop *l = (struct loop *)(void *)((char *)w - offsetof(struct loop, wake));
+    struct post *p;
+    struct post *ordered = NULL;
+    uint64_t n;
+
+    (void)events;
+    if (read(w->fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
+        BUG("cannot read an eventfd");
+    p = atomic_exchange(&l->posts, NULL);
+    while (p != NULL) { /* the stack came newest first */
+        struct post *next = p->next;
+
+        p->next = ordered;
+        ordered = p;
+        p = next;
+    }
+    while (ordered != NULL) {
+        struct post *next = ordered->next;
+
+        ordered->call(ordered);
+        ordered = next;
+    }
+}
+
+struct loop *loop_new(void)
+{
+    struct loop *l = xcalloc(1, sizeof(*l));
+
+    l->epoll = epoll_create1(EPOLL_CLOEXEC);
+    l->wake.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    MUST(l->epoll >= 0 && l->wake.fd >= 0);
+    l->wake.ready = take_posts;
+    l->now = time_msec();
+    l->ticked = l->now;
+    for (unsigned i = 0; i < WHEEL_LEVELS; i++)
+        for (unsigned k = 0; k < WHEEL_SLOTS; k++)
+            list_init(&l->wheel[i][k]);
+    MUST(loop_add_level(l, &l->wake) == 0);
+    return l;
+}
+
+void loop_free(struct loop *l)
+{
+    if (l == NULL)
+        return;
+    close(l->wake.fd);
+    close(l->epoll);
+    free(l);
+}
+
+static int add(struct loop *l, struct watch_fd *w, uint32_t events)
+{
+    struct epoll_event ev = { .events = events, .data.ptr = w };
+
+    return epoll_ctl(l->epoll, EPOLL_CTL_ADD, w->fd, &ev);
+}
+
+int loop_add(struct loop *l, struct watch_fd *w)
+{
+    return add(l, w, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+}
+
+int loop_add_level(struct loop *l, struct watch_fd *w)
+{
+    return add(l, w, EPOLLIN);
+}
+
+void loop_remove(struct loop *l, struct watch_fd *w)
+{
+    epoll_ctl(l->epoll, EPOLL_CTL_DEL, w->fd, NULL);
+    for (int i = l->at; i < l->nevents; i++)
+        if (l->events[i].data.ptr == w)
+            l->events[i].data.ptr = NULL;
+}
+
+void loop_forget(struct loop *l, struct watch_fd *w)
+{
+    for (int i = l->at; i < l->nevents; i++)
+        if (l->events[i].data.ptr == w)
+            l->events[i].data.ptr = NULL;
+}
+
+msec_t loop_now(const struct loop *l)
+{
+    return l->now;
+}
+
+/* ---- timers ---- */
+
+void timer_init(struct timer *t, void (*fire)(struct timer *t))
+{
+    list_init(&t->link);
+    t->when = 0;
+    t->slot = 0;
+    t->fire = fire;
+}
+
+static void place(struct loop *l, struct timer *t)
+{
+    /* Never in the slot that is being looked at: it would wait for a whole turn. */
+    msec_t when = t->when > l->ticked ? t->when : l->ticked + 1;
+    msec_t ahead = when - l->ticked;
+    unsigned level = 0;
+    unsigned shift;
+
+    while (level < WHEEL_LEVELS - 1 && ahead >= (msec_t)1 << (WHEEL_BITS * (level + 1)))
+        level++;
+    shift = WHEEL_BITS * level;
+    if (ahead >= (msec_t)1 << (WHEEL_BITS * WHEEL_LEVELS))
+        when = l->ticked + ((msec_t)1 << (WHEEL_BITS * WHEEL_LEVELS)) - 1;
+    t->slot = when;
+    list_append(&l->wheel[level][when >> shift & (WHEEL_SLOTS - 1)], &t->link);
+}
+
+void timer_set(struct loop *l, struct timer *t, msec_t when)
+{
+    if (t->when != 0 && when >= t->slot) {
+        t->when = when; /* its slot comes up earlier and will put it further on */
+        return;
+    }
+    if (t->when == 0)
+        l->ntimers++;
+    else
+        list_remove(&t->link);
+    t->when = when > 0 ? when : 1;
+    place(l, t);
+}
+
+void timer_cancel(struct loop *l, struct timer *t)
+{
+    if (t->when == 0)
+        return;
+    list_remove(&t->link);
+    t->when = 0;
+    l->ntimers--;
+}
+
+static void look_at(struct loop *l, struct list *slot, bool finest)
+{
+    struct list due;
+
+    if (list_empty(slot))
+        return;
+    due = *slot; /* move the whole ring to a head of our own: firing may add to the slot */
+    due.next->prev = &due;
+    due.prev->next = &due;
+    list_init(slot);
+    while (!list_empty(&due)) {
+        struct timer *t = list_item(due.next, struct timer, link);
+
+        list_remove(&t->link);
+        if (finest && t->when <= l->ticked) {
+            t->when = 0;
+            l->ntimers--;
+            t->fire(t);
+        } else {
+            place(l, t);
+        }
+    }
+}
+
+static void tick(struct loop *l)
+{
+    if (l->ntimers == 0) {
+        l->ticked = l->now;
+        return;
+    }
+    while (l->ticked < l->now) {
+        l->ticked++;
+        for (unsigned level = WHEEL_LEVELS - 1; level > 0; level--)
+            if ((l->ticked & (((msec_t)1 << (WHEEL_BITS * level)) - 1)) == 0)
+                look_at(l, &l->wheel[level][l->ticked >> (WHEEL_BITS * level) & (WHEEL_SLOTS - 1)],
+                    false);
+        look_at(l, &l->wheel[0][l->ticked & (WHEEL_SLOTS - 1)], true);
+    }
+}
+
+/* When to look again: the next slot of the finest wheel that holds something. */
+static msec_t until_next(const struct loop *l, msec_t max_wait)
+{
+    if (l->ntimers == 0)
+        return max_wait;
+    for (msec_t ahead = 1; ahead < max_wait; ahead++) {
+        msec_t t = l->ticked + ahead;
+
+        if (!list_empty(&l->wheel[0][t & (WHEEL_SLOTS - 1)]) || (t & (WHEEL_SLOTS - 1)) == 0)
+            return t > l->now ? t - l->now : 0;
+    }
+    return max_wait;
+}
+
+/* ---- running ---- */
+
+static unsigned translate(uint32_t events)
+{
+    unsigned out = 0;
+
+    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        out |= LOOP_READ;
+    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+        out |= LOOP_WRITE;
+    if (events & (EPOLLRDHUP | EPOLLHUP))
+        out |= LOOP_HANGUP;
+    if (events & EPOLLERR)
+        out |= LOOP_ERROR | LOOP_HANGUP;
+    return out;
+}
+
+void loop_once(struct loop *l, msec_t max_wait)
+{
+    msec_t wait = until_next(l, max_wait);
+    int n;
+
+    if (time_is_test_clock() && wait > TEST_CLOCK_WAIT)
+        wait = TEST_CLOCK_WAIT;
+    n = epoll_wait(l->epoll, l->events, EVENTS_MAX, (int)wait);
+    MUST(n >= 0 || errno == EINTR);
+    l->now = time_msec();
+    l->nevents = n > 0 ? n : 0;
+    for (l->at = 0; l->at < l->nevents;) {
+        struct epoll_event *ev = &l->events[l->at++];
+        struct watch_fd *w = ev->data.ptr;
+
+        if (w != NULL)
+            w->ready(w, translate(ev->events));
+    }
+    l->nevents = 0;
+    tick(l);
+    for (unsigned i = 0; i < l->nafter; i++)
+        l->after[i].call(l->after[i].arg);
+}
+
+void loop_run(struct loop *l)
+{
+    while (!atomic_load_explicit(&l->stop, memory_order_relaxed))
+        loop_once(l, FAR_WAIT);
+}
+
+static void wake(struct loop *l)
+{
+    uint64_t one = 1;
+
+    if (write(l->wake.fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
+        BUG("cannot wake a loop");
+}
+
+void loop_stop(struct loop *l)
+{
+    atomic_store(&l->stop, true);
+    wake(l);
+}
+
+void loop_after(struct loop *l, void (*call)(void *arg), void *arg)
+{
+    MUST(l->nafter < AFTER_MAX);
+    l->after[l->nafter++] = (struct after){ call, arg };
+}
+
+void loop_post(struct loop *l, struct post *p)
+{
+    struct post *head = atomic_load(&l->posts);
+
+    do
+        p->next = head;
+    while (!atomic_compare_exchange_weak(&l->posts, &head, p));
+    wake(l);
+}
