@@ -26,7 +26,7 @@
 
 enum h1_framing {
     H1_NO_BODY,
-    H1_LENGTH,      /* content_length bytes; may be 0 */
+    H1_LENGTH, /* content_length bytes; may be 0 */
     H1_CHUNKED,
     H1_UNTIL_CLOSE, /* responses only */
 };
@@ -75,7 +75,7 @@ unsigned h1_error_status(enum h1_error e); /* of requests; every broken response
 enum { H1_FIELDS_MAX = 256 };
 
 struct h1_limits {
-    uint32_t max_head;   /* bytes, from the first of the start line to the empty line */
+    uint32_t max_head; /* bytes, from the first of the start line to the empty line */
     uint32_t max_uri;
     uint16_t max_fields; /* <= H1_FIELDS_MAX */
 };
@@ -84,21 +84,23 @@ struct h1_head {
     /* requests */
     struct str method;
     enum http_method method_id;
-    struct str target;    /* as received */
-    struct str path;      /* of the target, raw: from '/' to before '?'; "*" for OPTIONS *; CONNECT: empty */
-    struct str query;     /* raw, without '?'; at NULL when there is none */
-    struct str host;      /* of an absolute target, else of Host; with the port; may be empty in 1.0 */
+    struct str target; /* as received */
+    struct str path;  /* of the target, raw: from '/' to before '?'; "/" when an absolute one has */
+                      /* none; "*" for OPTIONS *; CONNECT: empty */
+    struct str query; /* raw, without '?'; at NULL when there is none */
+    struct str host;  /* of an absolute target, else of Host; with the port; may be empty in 1.0 */
     /* responses */
     unsigned status;
     struct str reason;
     /* both */
-    unsigned minor;       /* HTTP/1.x */
-    bool keep_alive;      /* by version and Connection */
+    unsigned minor;  /* HTTP/1.x */
+    bool keep_alive; /* by version and Connection */
     bool expect_continue;
-    struct str upgrade;   /* value of Upgrade when Connection names it; at NULL: none */
+    struct str upgrade; /* value of Upgrade when Connection names it; at NULL: none.  Never h2c, */
+                        /* never on a request with a body */
     enum h1_framing framing;
     uint64_t content_length;
-    uint32_t head_len;    /* bytes, with the empty line */
+    uint32_t head_len; /* what h1_parse() returned: the body begins there */
     unsigned nfields;
     struct http_field *fields; /* room for limits.max_fields, the caller's */
     /* index + 1 of the first field with that id, 0: none */
@@ -109,11 +111,16 @@ struct h1_parser {
     struct h1_head *head;
     struct h1_limits limits;
     bool response;
-    bool to_head_request;  /* the response answers a HEAD: no body whatever it says */
+    bool to_head_request;            /* the response answers a HEAD: no body whatever it says */
     enum http_method request_method; /* of the request that a response answers */
     uint8_t state;
-    uint32_t at;           /* start of the line being parsed */
-    uint32_t scanned;      /* no LF before this */
+    uint8_t said;     /* by Connection */
+    uint8_t named;    /* fields that Connection has named */
+    bool in_query;    /* the target has had its '?' */
+    uint32_t begin;   /* of the start line, behind empty lines */
+    uint32_t at;      /* start of the line being parsed */
+    uint32_t part;    /* start of the target or the version, the colon of a field */
+    uint32_t scanned; /* nothing before this needs another look */
     enum h1_error error;
 };
 
@@ -138,6 +145,13 @@ static inline struct str h1_get(const struct h1_head *h, enum http_field_id id)
 }
 /* By name, ASCII case-insensitive; the first. */
 struct str h1_find(const struct h1_head *h, struct str name);
+/*
+ * The values of all fields with that id as one list, in order: what must be
+ * read when a list is trusted from its end (X-Forwarded-For).  A single field
+ * is given as it stands; several are joined in to[room] with ", ".  at NULL
+ * when absent or when there is no room.
+ */
+struct str h1_join(const struct h1_head *h, enum http_field_id id, char *to, size_t room);
 
 /* ---- chunked bodies ---- */
 
@@ -147,27 +161,36 @@ struct h1_chunks {
     uint16_t extension; /* bytes of extensions seen in this chunk */
     uint64_t left;      /* of the current chunk */
     uint32_t trailer_bytes;
+    uint32_t extension_bytes; /* in all chunks */
     enum h1_error error;
 };
 
 enum h1_chunk_event {
-    H1_CHUNK_MORE,  /* all input used, more is needed */
-    H1_CHUNK_DATA,  /* *data is a run of the body, inside the input */
+    H1_CHUNK_MORE,    /* all input used, more is needed */
+    H1_CHUNK_DATA,    /* *data is a run of the body, inside the input */
     H1_CHUNK_TRAILER, /* *data is one whole trailer line without CRLF; h1_trailer() splits it */
-    H1_CHUNK_END,   /* the body and its trailers are complete */
-    H1_CHUNK_ERROR, /* c->error */
+    H1_CHUNK_END,     /* the body and its trailers are complete */
+    H1_CHUNK_ERROR,   /* c->error */
 };
 
-enum { H1_TRAILERS_MAX = 8192, H1_CHUNK_EXTENSION_MAX = 1024 };
+enum {
+    H1_TRAILERS_MAX = 8192,
+    H1_CHUNK_EXTENSION_MAX = 1024,   /* of one chunk */
+    H1_CHUNK_EXTENSIONS_MAX = 16384, /* of one body */
+};
 
 void h1_chunks_start(struct h1_chunks *c);
 /*
  * One step: *used bytes of the input are done with.  A trailer line must be
  * whole in the input, else MORE with *used before it.
  */
-enum h1_chunk_event h1_chunks_next(struct h1_chunks *c, const char *in, size_t len, size_t *used,
-    struct str *data);
-/* Name and value of a trailer line; false when it is not allowed as a trailer (framing, routing). */
+enum h1_chunk_event h1_chunks_next(
+    struct h1_chunks *c, const char *in, size_t len, size_t *used, struct str *data);
+/*
+ * Name and value of a trailer line; false when it is not allowed as a trailer
+ * and must be dropped.  Lines that break the grammar or name a framing field
+ * never get here: they are H1_BAD_TRAILER.
+ */
 bool h1_trailer(struct str line, struct http_field *out);
 
 /* "1a\r\n" into to[18]. Returns the length. */
