@@ -8,6 +8,7 @@
 
 bool ip_parse(struct str text, struct ip *out)
 {
+    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
     char z[IP_TEXT_MAX];
     struct ip ip = { 0 };
 
@@ -19,7 +20,7 @@ bool ip_parse(struct str text, struct ip *out)
         ip.len = 4;
     } else if (inet_pton(AF_INET6, z, ip.bytes) == 1) {
         ip.len = 16;
-        if (IN6_IS_ADDR_V4MAPPED((struct in6_addr *)(void *)ip.bytes)) {
+        if (memcmp(ip.bytes, mapped, sizeof(mapped)) == 0) {
             memmove(ip.bytes, ip.bytes + 12, 4);
             memset(ip.bytes + 4, 0, 12);
             ip.len = 4;
