@@ -49,8 +49,8 @@ struct tls_signer {
 };
 
 struct tls_certificate {
-    struct str chain_pem; /* leaf first */
-    struct str ocsp_der;  /* stapled when len > 0 */
+    struct str chain_pem;    /* leaf first */
+    struct str ocsp_der;     /* stapled when len > 0 */
     const struct str *hosts; /* lower case, exact or "*.x"; n == 0: the certificate's own names */
     size_t nhosts;
 };
@@ -60,7 +60,7 @@ enum { TLS_TICKET_KEY = 80 }; /* 16 name, 32 HMAC, 32 AES-256 */
 struct tls_server_options {
     const struct tls_certificate *certificates; /* the first serves clients without SNI */
     size_t ncertificates;
-    bool allow_tls12; /* else 1.3 only */
+    bool allow_tls12;       /* else 1.3 only */
     const struct str *alpn; /* in order of preference */
     size_t nalpn;
     struct tls_signer *signer;
@@ -101,20 +101,26 @@ struct tls *tls_accept(struct tls_context *c, int fd, void (*on_key)(void *arg),
 struct tls *tls_connect(struct tls_context *c, int fd, struct str server_name);
 void tls_free(struct tls *t); /* NULL is fine; cancels a pending signature */
 
+/* After TLS_OK call tls_read() or tls_write() soon: a server's TLS 1.3 ticket waits for the first
+ * answer, or for the first read that finds nothing. */
 enum tls_result tls_handshake(struct tls *t);
 /* TLS_OK with *n > 0, or why not. */
 enum tls_result tls_read(struct tls *t, void *to, size_t room, size_t *n);
-/* As much as goes, in order, few records; *n is what was taken. With TLS_WANT_WRITE call again
- * later with the same bytes first (they may have moved). */
+/* As much as goes, in order, few records. TLS_OK: *n > 0 were taken, and if that is not all, call
+ * again at once or later. TLS_WANT_WRITE: *n is 0. After either, offer what was not taken again
+ * first (it may have moved): some of it may be encrypted already. */
 enum tls_result tls_write(struct tls *t, const struct iovec *v, unsigned nv, size_t *n);
-/* Bytes decrypted but not yet read: ask before waiting for the socket. */
+/*
+ * Ask before waiting for the socket: true when another tls_read() may bring something, because
+ * bytes are buffered here or the last read did not empty the socket.
+ */
 bool tls_has_pending(const struct tls *t);
 /* Sends close_notify if it can without waiting. */
 void tls_shutdown(struct tls *t);
 
 struct tls_info {
-    const char *version;  /* "TLSv1.3" */
-    const char *cipher;   /* "TLS_AES_128_GCM_SHA256" */
+    const char *version; /* "TLSv1.3" */
+    const char *cipher;  /* "TLS_AES_128_GCM_SHA256" */
     bool resumed;
     struct str server_name; /* SNI, or len 0; valid while the session lives */
     struct str alpn;
