@@ -8,6 +8,10 @@
  * query, address and listener conditions hold wins; when none does, the search
  * falls back to the next best path, then host.
  *
+ * "*.example.org" is every name below example.org, however deep.  "/a/" "*" is
+ * /a, /a/ and all below.  "{id}" is one segment that is not empty, "{rest...}" is
+ * what remains, perhaps nothing.  Where GET is allowed, HEAD is too.
+ *
  * A hash per host, then a hash of exact paths and a radix tree of segments:
  * the cost does not grow with the number of routes.
  */
@@ -50,5 +54,8 @@ void router_find(const struct router *r, const struct route_request *request,
 /* The same search, saying for each candidate in order why it was or was not taken (JSON array). */
 void router_explain(const struct router *r, const struct route_request *request,
     struct route_result *out, struct buf *json);
+
+/* For the Allow header of a 405 (RFC 9110 15.5.6): "GET, HEAD, POST" into to, which is empty. */
+void router_allow(const struct router *r, const struct route_request *request, struct buf *to);
 
 #endif
