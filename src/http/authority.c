@@ -12,49 +12,39 @@
 
 enum { HOST_MAX = 255, PORT_DIGITS = 5, PORT_MAX = 65535 };
 
-/* The length of the host at the start of s; 0 when there is none. */
-static size_t host_len(struct str s)
+/* The length of the "[address]" at the start of s, or 0. */
+static size_t literal_len(struct str s)
 {
-    size_t n = 0;
+    const char *close = memchr(s.at, ']', s.len);
     struct ip ip;
 
-    if (s.len > 0 && s.at[0] == '[') {
-        const char *close = memchr(s.at, ']', s.len);
-
-        if (close == NULL || !ip_parse((struct str){ s.at + 1, (size_t)(close - s.at) - 1 }, &ip))
-            return 0;
-        return (size_t)(close - s.at) + 1;
-    }
-    while (n < s.len && chars_has(s.at[n], CHAR_HOST))
-        n++;
-    return n;
+    if (close == NULL || !ip_parse((struct str){ s.at + 1, (size_t)(close - s.at) - 1 }, &ip))
+        return 0;
+    return (size_t)(close - s.at) + 1;
 }
 
-/* Labels are not empty, but for what a trailing dot leaves. */
-static bool labels_ok(struct str host)
+/* The length of the name at the start of s; 0 when a label is empty (a trailing dot leaves none). */
+static size_t name_len(struct str s)
 {
-    if (host.at[0] == '.')
-        return false;
-    for (size_t i = 1; i < host.len; i++)
-        if (host.at[i] == '.' && host.at[i - 1] == '.')
-            return false;
-    return true;
+    size_t n;
+
+    for (n = 0; n < s.len && chars_has(s.at[n], CHAR_HOST); n++)
+        if (s.at[n] == '.' && (n == 0 || s.at[n - 1] == '.'))
+            return 0;
+    return n;
 }
 
 bool authority_split(struct str s, struct str *host, struct str *port)
 {
-    size_t n = host_len(s);
+    size_t n = s.len > 0 && s.at[0] == '[' ? literal_len(s) : name_len(s);
     uint64_t number;
 
     if (n == 0 || n > HOST_MAX)
         return false;
     *host = (struct str){ s.at, n };
-    if (!labels_ok(*host))
-        return false;
-    if (n == s.len) {
-        *port = STR_NONE;
+    *port = STR_NONE;
+    if (n == s.len)
         return true;
-    }
     *port = (struct str){ s.at + n + 1, s.len - n - 1 };
     return s.at[n] == ':' && port->len <= PORT_DIGITS && str_to_u64(*port, PORT_MAX, &number);
 }

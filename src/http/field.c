@@ -7,23 +7,20 @@
 #include "http/field.h"
 
 #include "http/chars_int.h"
+#include "http/field_int.h"
 
-enum { H = 1, N = 2, U = 4, SLOTS = 128 };
+enum { H = FIELD_HOP, N = FIELD_NOT_IN_TRAILER, U = FIELD_HAS_TWIN };
 
-struct known {
-    struct str name;
-    uint8_t flags;
-};
+#define NAME(id, text, flags) { text, sizeof(text) - 1 },
+const struct str field_names[HTTP_FIELD_COUNT] = { HTTP_FIELDS(NAME) };
+#undef NAME
+#define FLAGS(id, text, flags) flags,
+const uint8_t field_flags[HTTP_FIELD_COUNT + 1] = { HTTP_FIELDS(FLAGS) 0 };
+#undef FLAGS
 
-#define KNOWN(id, text, flags) { { text, sizeof(text) - 1 }, flags },
-static const struct known known[HTTP_FIELD_COUNT] = { HTTP_FIELDS(KNOWN) };
-#undef KNOWN
+#define AT(id, len, first, last) [FIELD_SLOT(len, first, last)] = HTTP_##id + 1
 
-/* first and last in lower case */
-#define SLOT(len, first, last)   (((len) + 6 * (first) + 35 * (last)) % SLOTS)
-#define AT(id, len, first, last) [SLOT(len, first, last)] = HTTP_##id + 1
-
-static const uint8_t slots[SLOTS] = {
+const uint8_t field_slots[FIELD_SLOTS] = {
     AT(HOST, 4, 'h', 't'),
     AT(CONTENT_LENGTH, 14, 'c', 'h'),
     AT(TRANSFER_ENCODING, 17, 't', 'g'),
@@ -59,57 +56,48 @@ static const uint8_t slots[SLOTS] = {
     AT(TRACESTATE, 10, 't', 'e'),
 };
 
-/* The only known field that the name can be, HTTP_UNKNOWN when its slot is empty or of another length. */
-static enum http_field_id candidate(struct str name)
-{
-    unsigned first, last, slot;
-
-    if (name.len == 0)
-        return HTTP_UNKNOWN;
-    first = (unsigned char)name.at[0] | 0x20u;
-    last = (unsigned char)name.at[name.len - 1] | 0x20u;
-    slot = slots[SLOT((unsigned)name.len, first, last)];
-    return slot > 0 && known[slot - 1].name.len == name.len ? slot - 1 : HTTP_UNKNOWN;
-}
-
 enum http_field_id http_field_lookup(struct str name)
 {
-    enum http_field_id id = candidate(name);
+    enum http_field_id id = field_candidate(name);
 
-    return id != HTTP_UNKNOWN && str_eq_nocase(name, known[id].name) ? id : HTTP_UNKNOWN;
+    return id != HTTP_UNKNOWN && str_eq_nocase(name, field_names[id]) ? id : HTTP_UNKNOWN;
 }
 
-bool http_field_is_twin(struct str name)
+/* Equal but for case and for one or more '_' in the place of '-'. */
+static bool same_twin(struct str name, struct str known)
 {
-    enum http_field_id id = candidate(name);
     bool underscore = false;
 
-    if (id == HTTP_UNKNOWN || !(known[id].flags & U))
-        return false;
     for (size_t i = 0; i < name.len; i++) {
         char c = ascii_lower(name.at[i]);
 
-        if (c == '_')
-            underscore = true;
-        if ((c == '_' ? '-' : c) != known[id].name.at[i])
+        underscore = underscore || c == '_';
+        if ((c == '_' ? '-' : c) != known.at[i])
             return false;
     }
     return underscore;
 }
 
+bool http_field_is_twin(struct str name)
+{
+    enum http_field_id id = field_candidate(name);
+
+    return id != HTTP_UNKNOWN && (field_flags[id] & U) && same_twin(name, field_names[id]);
+}
+
 struct str http_field_name(enum http_field_id id)
 {
-    return id < HTTP_FIELD_COUNT ? known[id].name : STR_NONE;
+    return id < HTTP_FIELD_COUNT ? field_names[id] : STR_NONE;
 }
 
 bool http_field_is_hop(enum http_field_id id)
 {
-    return id < HTTP_FIELD_COUNT && (known[id].flags & H) != 0;
+    return id < HTTP_FIELD_COUNT && (field_flags[id] & H) != 0;
 }
 
 bool http_field_in_trailer(enum http_field_id id)
 {
-    return id >= HTTP_FIELD_COUNT || !(known[id].flags & N);
+    return id >= HTTP_FIELD_COUNT || !(field_flags[id] & N);
 }
 
 bool http_is_token(struct str s)

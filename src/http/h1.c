@@ -14,7 +14,7 @@
 #include "http/h1_int.h"
 #include "http/scan_int.h"
 
-enum { METHOD_MAX = 32, BLANK_LINES_MAX = 2, VERSION_LEN = 8 };
+enum { METHOD_MAX = 32, BLANK_LINES_MAX = 2, VERSION_LEN = 8, GET_LEN = 3 };
 
 #define WORD(id, word, status) word,
 static const char *const words[H1_ERROR_COUNT] = { H1_ERRORS(WORD) };
@@ -51,11 +51,15 @@ enum h1_step h1_bad_byte(
 static void start(struct h1_parser *p, struct h1_head *head, const struct h1_limits *limits)
 {
     struct http_field *fields = head->fields;
+    size_t size = sizeof(*head);
 
     *p = (struct h1_parser){ .head = head, .limits = *limits };
     if (p->limits.max_fields > H1_FIELDS_MAX)
         p->limits.max_fields = H1_FIELDS_MAX;
-    *head = (struct h1_head){ .fields = fields };
+    /* With the size in sight compilers write "rep stos", which takes 20 ns to get going. */
+    __asm__("" : "+r"(size));
+    memset(head, 0, size);
+    head->fields = fields;
 }
 
 void h1_request_start(struct h1_parser *p, struct h1_head *head, const struct h1_limits *limits)
@@ -94,12 +98,25 @@ static enum h1_step skip_blank(struct h1_parser *p, const char *data, size_t end
     return H1_STEP_NEXT;
 }
 
+static enum h1_step got_method(struct h1_parser *p, struct str method, enum http_method id)
+{
+    p->head->method = method;
+    p->head->method_id = id;
+    p->part = p->at + (uint32_t)method.len + 1;
+    p->scanned = p->part;
+    p->state = H1_AT_TARGET;
+    return H1_STEP_NEXT;
+}
+
 static enum h1_step take_method(struct h1_parser *p, const char *data, uint32_t end)
 {
+    struct str method;
     uint32_t from = p->at;
     uint32_t max = end - from > METHOD_MAX ? from + METHOD_MAX + 1 : end;
     uint32_t stop = p->scanned;
 
+    if (end - from > GET_LEN && memcmp(data + from, "GET ", GET_LEN + 1) == 0)
+        return got_method(p, (struct str){ data + from, GET_LEN }, HTTP_GET);
     while (stop < max && chars_has(data[stop], CHAR_TOKEN))
         stop++;
     p->scanned = stop;
@@ -111,12 +128,8 @@ static enum h1_step take_method(struct h1_parser *p, const char *data, uint32_t 
         return h1_bad_byte(p, data, stop, end,
             data[stop] == ' ' || data[stop] == '\t' || data[stop] == '\r' ? H1_BAD_REQUEST_LINE
                                                                           : H1_BAD_METHOD);
-    p->head->method = (struct str){ data + from, stop - from };
-    p->head->method_id = http_method_lookup(p->head->method);
-    p->part = stop + 1;
-    p->scanned = stop + 1;
-    p->state = H1_AT_TARGET;
-    return H1_STEP_NEXT;
+    method = (struct str){ data + from, stop - from };
+    return got_method(p, method, http_method_lookup(method));
 }
 
 /*
@@ -283,22 +296,38 @@ static enum h1_step take_fields(struct h1_parser *p, const char *data, uint32_t 
     return step;
 }
 
+/* One step; a switch, because here each call that is not one saves a nanosecond. */
+static inline enum h1_step take_one(struct h1_parser *p, const char *data, uint32_t end)
+{
+    switch ((enum h1_state)p->state) {
+    case H1_AT_METHOD:
+        return take_method(p, data, end);
+    case H1_AT_TARGET:
+        return take_target(p, data, end);
+    case H1_AT_VERSION:
+        return take_request_version(p, data, end);
+    case H1_AT_STATUS:
+        return take_status(p, data, end);
+    case H1_AT_REASON:
+        return take_reason(p, data, end);
+    case H1_AT_LINE:
+    case H1_AT_NAME:
+    case H1_AT_VALUE:
+        return take_fields(p, data, end);
+    case H1_AT_START:
+    case H1_AT_DONE:
+    case H1_AT_FAILED:
+        break;
+    }
+    return H1_STEP_FAILED;
+}
+
 static enum h1_step take(struct h1_parser *p, const char *data, size_t end)
 {
-    static enum h1_step (*const steps[])(struct h1_parser *, const char *, uint32_t) = {
-        [H1_AT_METHOD] = take_method,
-        [H1_AT_TARGET] = take_target,
-        [H1_AT_VERSION] = take_request_version,
-        [H1_AT_STATUS] = take_status,
-        [H1_AT_REASON] = take_reason,
-        [H1_AT_LINE] = take_fields,
-        [H1_AT_NAME] = take_fields,
-        [H1_AT_VALUE] = take_fields,
-    };
     enum h1_step step = H1_STEP_NEXT;
 
     while (step == H1_STEP_NEXT && p->state < H1_AT_DONE)
-        step = steps[p->state](p, data, (uint32_t)end);
+        step = take_one(p, data, (uint32_t)end);
     return step;
 }
 

@@ -11,6 +11,7 @@
  * (3) One Host, and an absolute target must agree with it.
  * (4) Connection cannot take away a field that the next hop must see.
  */
+#include "http/field_int.h"
 #include "http/h1_int.h"
 
 enum { CONNECTION_NAMES_MAX = 32 }; /* fields that one head may name in Connection */
@@ -164,18 +165,22 @@ enum h1_step h1_check_fields(struct h1_parser *p, unsigned from)
 
     for (unsigned i = from; i < h->nfields; i++) {
         struct http_field *f = &h->fields[i];
-        enum http_field_id id = http_field_lookup(f->name);
+        bool maybe_twin;
+        enum http_field_id id = field_lookup_token(f->name, &maybe_twin);
         enum h1_error error = H1_OK;
 
         f->id = (uint8_t)id;
-        f->hop = http_field_is_hop(id);
-        if (id == HTTP_UNKNOWN)
-            error = !p->response && http_field_is_twin(f->name) ? H1_BAD_FIELD_NAME : H1_OK;
-        else if (rules[id] != NULL)
+        f->hop = (field_flags[id] & FIELD_HOP) != 0;
+        if (id == HTTP_UNKNOWN) {
+            if (maybe_twin && !p->response && http_field_is_twin(f->name))
+                return h1_fail(p, H1_BAD_FIELD_NAME);
+            continue;
+        }
+        if (rules[id] != NULL)
             error = rules[id](p, f);
         if (error != H1_OK)
             return h1_fail(p, error);
-        if (id != HTTP_UNKNOWN && h->known[id] == 0)
+        if (h->known[id] == 0)
             h->known[id] = (uint16_t)(i + 1);
     }
     return H1_STEP_NEXT;
@@ -232,7 +237,7 @@ enum h1_step h1_finish_request(struct h1_parser *p)
     apply_connection(p);
     h->expect_continue = h->expect_continue && body && h->minor == 1;
     /* h2c goes round every rule of the proxy that lets it through. */
-    if (body || http_list_has(h->upgrade, STR("h2c")))
+    if (h->upgrade.at != NULL && (body || http_list_has(h->upgrade, STR("h2c"))))
         h->upgrade = STR_NONE;
     return H1_STEP_NEXT;
 }

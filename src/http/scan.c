@@ -19,6 +19,21 @@ PLAIN(target, chars_has(data[at], CHAR_TARGET))
 PLAIN(value, !chars_has(data[at], CHAR_CONTROL))
 #undef PLAIN
 
+static bool is_normal_plain(const char *path, size_t len)
+{
+    char before = 'x';
+
+    for (size_t i = 0; i < len; i++) {
+        char c = path[i];
+
+        if (c == '%' || c == '\\' || (unsigned char)c <= ' ' || c == 0x7f ||
+            (before == '/' && (c == '/' || c == '.')))
+            return false;
+        before = c;
+    }
+    return true;
+}
+
 /* name: [line, colon), value: (colon, stop) without white space at its ends. */
 static inline void scan_add_field(
     struct h1_head *h, const char *data, uint32_t line, uint32_t colon, uint32_t stop)
@@ -41,13 +56,14 @@ static inline void scan_add_field(
 #undef TARGET
 
 static const struct scanner plain = { "plain", token_plain, target_plain, value_plain,
-    fields_plain };
+    is_normal_plain, fields_plain };
 
 /* Instruction sets are the one thing here that the platform decides. */
 #if defined(__x86_64__)
 #include <immintrin.h>
 
 #define VARIANT(f) f##_sse2
+#define SMALLER(f) f##_plain
 #define TARGET
 #define WIDTH     16
 #define ALL       0xffffu
@@ -75,7 +91,9 @@ static const struct scanner plain = { "plain", token_plain, target_plain, value_
 #undef MIN
 #undef BITS
 
+#undef SMALLER
 #define VARIANT(f) f##_avx2
+#define SMALLER(f) f##_sse2
 #define TARGET     __attribute__((target("avx2,bmi,bmi2")))
 #define WIDTH      32
 #define ALL        0xffffffffu
@@ -91,8 +109,10 @@ static const struct scanner plain = { "plain", token_plain, target_plain, value_
 /* (the fields are split with what is above) */
 #include "http/scan_fields_int.h"
 
-static const struct scanner sse2 = { "sse2", token_sse2, target_sse2, value_sse2, fields_sse2 };
-static const struct scanner avx2 = { "avx2", token_avx2, target_avx2, value_avx2, fields_avx2 };
+static const struct scanner sse2 = { "sse2", token_sse2, target_sse2, value_sse2, is_normal_sse2,
+    fields_sse2 };
+static const struct scanner avx2 = { "avx2", token_avx2, target_avx2, value_avx2, is_normal_avx2,
+    fields_avx2 };
 
 unsigned scanner_list(const struct scanner *list[], unsigned room)
 {

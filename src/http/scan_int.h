@@ -16,6 +16,12 @@ struct scanner {
     uint32_t (*target)(const char *data, uint32_t from, uint32_t end);
     uint32_t (*value)(const char *data, uint32_t from, uint32_t end);
     /*
+     * Is this part of a path without anything that normalising could change:
+     * escapes, backslashes, spaces, control bytes, '/' before '/' or '.'?  No may
+     * be wrong ("/.well-known"), yes is not.
+     */
+    bool (*is_normal)(const char *path, size_t len);
+    /*
      * Splits field lines from p->state LINE, NAME or VALUE on, into
      * head->fields.  NEXT: the empty line is there and p->at is behind it.
      */

@@ -3,7 +3,8 @@
  * scan.c, which defines VARIANT(name), TARGET and the few operations below.
  *
  *     VEC, LOAD(p), SET(c), EQ(a, b), OR(a, b), AND(a, b), SUB(a, b), MIN(a, b)
- *     BITS(v)    one bit a byte, unsigned
+ *     BITS(v)           one bit a byte, unsigned
+ *     SMALLER(name)     the variant for fewer bytes than WIDTH
  */
 
 /* 0xff for bytes from low to high, both included. */
@@ -55,7 +56,7 @@ TARGET static inline uint32_t VARIANT(control)(VEC v)
     if (at == end)                                                                                 \
         return end;                                                                                \
     if (end < WIDTH)                                                                               \
-        return kind##_plain(data, at, end);                                                        \
+        return SMALLER(kind)(data, at, end);                                                       \
     bits = f(LOAD(data + end - WIDTH)) >> (WIDTH - (end - at));                                    \
     return bits != 0 ? at + (uint32_t)__builtin_ctz(bits) : end
 
@@ -85,3 +86,27 @@ TARGET static inline uint32_t VARIANT(value)(const char *data, uint32_t at, uint
 }
 
 #undef FIND
+
+/* One bit for each byte that is odd, or that makes the one before it so. */
+TARGET static inline uint32_t VARIANT(odd)(VEC v)
+{
+    uint32_t escape = BITS(OR(EQ(v, SET('%')), EQ(v, SET('\\'))));
+    uint32_t control = BITS(OR(EQ(MIN(v, SET(' ')), v), EQ(v, SET(0x7f))));
+    uint32_t slash = BITS(EQ(v, SET('/')));
+    uint32_t slash_or_dot = BITS(EQ(OR(v, SET(1)), SET('/')));
+
+    return escape | control | (slash << 1 & slash_or_dot);
+}
+
+/* Vectors overlap by a byte, so that each pair of neighbours lies in one. */
+TARGET static bool VARIANT(is_normal)(const char *path, size_t len)
+{
+    size_t at = 0;
+
+    if (len < WIDTH)
+        return SMALLER(is_normal)(path, len);
+    for (; len - at >= WIDTH; at += WIDTH - 1)
+        if (VARIANT(odd)(LOAD(path + at)) != 0)
+            return false;
+    return VARIANT(odd)(LOAD(path + len - WIDTH)) == 0;
+}

@@ -1,57 +1,13 @@
 /*
  * uri - the one form of a path, and query strings.
  *
- * Most paths are normal already, and one scan of eight bytes at a time says
- * so; whatever looks unusual goes the exact way, byte by byte.
+ * Most paths are normal already, and one scan says so; whatever looks unusual
+ * goes the exact way, byte by byte.
  */
 #include "http/uri.h"
 
 #include "http/chars_int.h"
-
-/* 0x80 in the lowest byte that is zero (higher bits may be wrong), 0 when none is. */
-static uint64_t zero_byte(uint64_t v)
-{
-    return (v - 0x0101010101010101u) & ~v & 0x8080808080808080u;
-}
-
-static uint64_t load8(const char *p)
-{
-    uint64_t v;
-
-    memcpy(&v, p, sizeof(v));
-    return v;
-}
-
-#define EIGHT(c) ((uint64_t)(c)*0x0101010101010101u)
-
-/* The byte pair at p: an escape, a backslash, a control byte, or a '/' before '/' or '.'. */
-static bool pair_is_odd(const char *p)
-{
-    return p[0] == '%' || p[0] == '\\' || chars_has(p[0], CHAR_CONTROL) ||
-           (p[0] == '/' && (p[1] | 1) == '/');
-}
-
-/* False may be wrong (a hidden file, "/.well-known"), true is not. */
-static bool surely_normal(struct str raw)
-{
-    size_t i = 0;
-
-    for (; i + 9 <= raw.len; i += 8) {
-        uint64_t v = load8(raw.at + i);
-        uint64_t next = load8(raw.at + i + 1);
-        uint64_t slash = v ^ EIGHT('/');
-        uint64_t slash_or_dot = (next | EIGHT(1)) ^ EIGHT('/');
-
-        if (zero_byte(v ^ EIGHT('%')) | zero_byte(v ^ EIGHT('\\')) | zero_byte(v & EIGHT(0xe0)) |
-            zero_byte(slash | slash_or_dot))
-            return false;
-    }
-    for (; i + 1 < raw.len; i++)
-        if (pair_is_odd(raw.at + i))
-            return false;
-    return raw.len > 0 && raw.at[0] == '/' && raw.at[i] != '%' && raw.at[i] != '\\' &&
-           !chars_has(raw.at[i], CHAR_CONTROL);
-}
+#include "http/scan_int.h"
 
 /*
  * The byte at *i, decoded.  *escaped: '/' or '\\' that must stay an escape.
@@ -63,7 +19,7 @@ static bool decode(struct str raw, size_t *i, char *c, bool *escaped)
     *escaped = false;
     if (*c != '%') {
         (*i)++;
-        return *c != '\\' && !chars_has(*c, CHAR_CONTROL);
+        return *c != '\\' && (unsigned char)*c > ' ' && *c != 0x7f;
     }
     if (raw.len - *i < 3 || !chars_has(raw.at[*i + 1], CHAR_HEX) ||
         !chars_has(raw.at[*i + 2], CHAR_HEX))
@@ -104,18 +60,12 @@ static bool end_segment(char *to, size_t *n, bool last)
     return true;
 }
 
-bool uri_normalize_path(struct str raw, char *to, struct str *out)
+static bool normalize(struct str raw, char *to, struct str *out)
 {
     static const char hex[] = "0123456789ABCDEF";
     size_t n = 1;
     size_t i = 1;
 
-    if (surely_normal(raw)) {
-        *out = raw;
-        return true;
-    }
-    if (raw.len == 0 || raw.at[0] != '/')
-        return false;
     to[0] = '/';
     while (i < raw.len) {
         bool escaped;
@@ -138,6 +88,16 @@ bool uri_normalize_path(struct str raw, char *to, struct str *out)
     *out = (struct str){ to, n };
     if (str_eq(*out, raw))
         *out = raw;
+    return true;
+}
+
+bool uri_normalize_path(struct str raw, char *to, struct str *out)
+{
+    if (raw.len == 0 || raw.at[0] != '/')
+        return false;
+    if (!scanner->is_normal(raw.at, raw.len))
+        return normalize(raw, to, out);
+    *out = raw;
     return true;
 }
 
