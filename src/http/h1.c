@@ -98,25 +98,12 @@ static enum h1_step skip_blank(struct h1_parser *p, const char *data, size_t end
     return H1_STEP_NEXT;
 }
 
-static enum h1_step got_method(struct h1_parser *p, struct str method, enum http_method id)
-{
-    p->head->method = method;
-    p->head->method_id = id;
-    p->part = p->at + (uint32_t)method.len + 1;
-    p->scanned = p->part;
-    p->state = H1_AT_TARGET;
-    return H1_STEP_NEXT;
-}
-
 static enum h1_step take_method(struct h1_parser *p, const char *data, uint32_t end)
 {
-    struct str method;
     uint32_t from = p->at;
     uint32_t max = end - from > METHOD_MAX ? from + METHOD_MAX + 1 : end;
     uint32_t stop = p->scanned;
 
-    if (end - from > GET_LEN && memcmp(data + from, "GET ", GET_LEN + 1) == 0)
-        return got_method(p, (struct str){ data + from, GET_LEN }, HTTP_GET);
     while (stop < max && chars_has(data[stop], CHAR_TOKEN))
         stop++;
     p->scanned = stop;
@@ -128,8 +115,12 @@ static enum h1_step take_method(struct h1_parser *p, const char *data, uint32_t 
         return h1_bad_byte(p, data, stop, end,
             data[stop] == ' ' || data[stop] == '\t' || data[stop] == '\r' ? H1_BAD_REQUEST_LINE
                                                                           : H1_BAD_METHOD);
-    method = (struct str){ data + from, stop - from };
-    return got_method(p, method, http_method_lookup(method));
+    p->head->method = (struct str){ data + from, stop - from };
+    p->head->method_id = http_method_lookup(p->head->method);
+    p->part = stop + 1;
+    p->scanned = stop + 1;
+    p->state = H1_AT_TARGET;
+    return H1_STEP_NEXT;
 }
 
 /*
@@ -229,6 +220,32 @@ static enum h1_step take_request_version(struct h1_parser *p, const char *data, 
             data[stop] == ' ' || data[stop] == '\t' ? H1_BAD_REQUEST_LINE : H1_BAD_VERSION);
     start_fields(p, stop + 2);
     return H1_STEP_NEXT;
+}
+
+/*
+ * The request line of nearly every request at once, when all of it is there.
+ * Asks nothing less than the steps do; what it does not take is left to them.
+ */
+static inline void take_usual_line(struct h1_parser *p, const char *data, uint32_t end)
+{
+    static const char tail[] = " HTTP/1.1\r\n";
+    const uint32_t tail_len = sizeof(tail) - 1;
+    const uint32_t target = GET_LEN + 1;
+    struct h1_head *h = p->head;
+    uint32_t stop;
+
+    if (end <= target || memcmp(data, "GET /", target + 1) != 0)
+        return;
+    stop = scanner->target(data, target, end);
+    if (end - stop < tail_len || memcmp(data + stop, tail, tail_len) != 0 ||
+        stop - target > p->limits.max_uri)
+        return;
+    h->method = (struct str){ data, GET_LEN };
+    h->method_id = HTTP_GET;
+    h->target = (struct str){ data + target, stop - target };
+    h->minor = 1;
+    h1_split_target(h);
+    start_fields(p, stop + tail_len);
 }
 
 enum { STATUS_LEN = 4 }; /* of " 200" */
@@ -333,11 +350,14 @@ static enum h1_step take(struct h1_parser *p, const char *data, size_t end)
 
 int64_t h1_parse(struct h1_parser *p, const char *data, size_t len)
 {
-    size_t limit;
+    size_t limit = p->limits.max_head;
 
-    if (p->state == H1_AT_START && skip_blank(p, data, len) == H1_STEP_MORE)
-        return 0;
-    limit = (size_t)p->begin + p->limits.max_head;
+    if (p->state == H1_AT_START) {
+        take_usual_line(p, data, (uint32_t)(len < limit ? len : limit));
+        if (p->state == H1_AT_START && skip_blank(p, data, len) == H1_STEP_MORE)
+            return 0;
+    }
+    limit += p->begin;
     if (p->state < H1_AT_DONE && take(p, data, len < limit ? len : limit) == H1_STEP_MORE) {
         if (len < limit)
             return 0;
