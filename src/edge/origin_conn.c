@@ -1,0 +1,237 @@
+/*
+ * origin_conn - see origin_conn.h.
+ */
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/bug.h"
+#include "base/mem.h"
+#include "edge/origin_conn.h"
+#include "edge/passage.h"
+#include "edge/pool.h"
+
+static const char *connect_reason(int error)
+{
+    switch (error) {
+    case ECONNREFUSED:
+    case ENOENT:
+        return "connect_refused";
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ENETDOWN:
+        return "connect_unreachable";
+    case ETIMEDOUT:
+        return "connect_timeout";
+    case EADDRNOTAVAIL:
+    case EMFILE:
+    case ENFILE:
+        return "out_of_descriptors";
+    default:
+        return "connect_failed";
+    }
+}
+
+void origin_conn_close(struct origin_conn *c)
+{
+    struct pool *pool = c->pool;
+    struct worker *w = pool->worker;
+
+    if (c->phase == OC_CLOSED)
+        return;
+    if (c->phase == OC_IDLE) {
+        list_remove(&c->link);
+        pool->nidle--;
+        cell_add(pool->idle_cell, (uint64_t)-1);
+    }
+    c->phase = OC_CLOSED;
+    timer_cancel(w->loop, &c->timer);
+    stream_close(&c->s);
+    atomic_fetch_sub_explicit(&pool->state->connections, 1, memory_order_relaxed);
+    cell_add(pool->connections, (uint64_t)-1);
+    worker_bury(w, &c->grave, c);
+}
+
+static void fail(struct origin_conn *c, const char *reason)
+{
+    if (c->p != NULL)
+        proxy_origin_failed(c->p, reason);
+    else
+        origin_conn_close(c);
+}
+
+static void on_timer(struct timer *t)
+{
+    struct origin_conn *c = list_item(t, struct origin_conn, timer);
+
+    fail(c, c->phase == OC_TLS ? "tls_timeout" : "connect_timeout");
+}
+
+static void tls_step(struct origin_conn *c)
+{
+    switch (tls_handshake(c->s.tls)) {
+    case TLS_OK:
+        c->phase = OC_READY;
+        timer_cancel(c->pool->worker->loop, &c->timer);
+        proxy_connected(c->p);
+        break;
+    case TLS_WANT_READ:
+    case TLS_WANT_WRITE:
+    case TLS_WANT_KEY:
+        break;
+    case TLS_CLOSED:
+    case TLS_FAILED: {
+        const char *word = tls_error(c->s.tls);
+
+        fail(c, arena_printf(&c->p->arena, "tls_%s", word));
+        break;
+    }
+    }
+}
+
+static void connect_step(struct origin_conn *c)
+{
+    int error = 0;
+    socklen_t len = sizeof(error);
+
+    getsockopt(c->s.watch.fd, SOL_SOCKET, SO_ERROR, &error, &len);
+    if (error != 0) {
+        fail(c, connect_reason(error));
+        return;
+    }
+    if (c->s.tls != NULL) {
+        c->phase = OC_TLS;
+        tls_step(c);
+        return;
+    }
+    c->phase = OC_READY;
+    timer_cancel(c->pool->worker->loop, &c->timer);
+    proxy_connected(c->p);
+}
+
+static void ready(struct watch_fd *watch, unsigned events)
+{
+    struct origin_conn *c = (struct origin_conn *)(void *)watch;
+
+    stream_note(&c->s, events);
+    switch ((enum origin_conn_phase)c->phase) {
+    case OC_CONNECTING:
+        if (events & (LOOP_WRITE | LOOP_ERROR))
+            connect_step(c);
+        break;
+    case OC_TLS:
+        tls_step(c);
+        break;
+    case OC_READY:
+        if ((events & LOOP_WRITE) != 0 && stream_blocked(&c->s) && !stream_flush(&c->s)) {
+            /* The origin may have answered before it closed: let the read find out. */
+            c->s.hangup = true;
+            c->s.readable = true;
+        }
+        proxy_origin_ready(c->p, (events & LOOP_WRITE) != 0);
+        break;
+    case OC_IDLE:
+        /* Closed by the origin, or bytes that nobody asked for: either way it is of no use. The
+         * first announcement that the socket is writable is neither. */
+        if (events & (LOOP_READ | LOOP_HANGUP | LOOP_ERROR))
+            origin_conn_close(c);
+        break;
+    case OC_CLOSED:
+        break;
+    }
+}
+
+struct origin_conn *origin_conn_reuse(struct pool *pool, const struct bound_service *s)
+{
+    struct origin_conn *c;
+
+    (void)s;
+    if (list_empty(&pool->idle))
+        return NULL;
+    c = list_item(pool->idle.next, struct origin_conn, link);
+    list_remove(&c->link);
+    pool->nidle--;
+    cell_add(pool->idle_cell, (uint64_t)-1);
+    c->phase = OC_READY;
+    return c;
+}
+
+static void on_idle(struct timer *t)
+{
+    struct origin_conn *c = list_item(t, struct origin_conn, timer);
+
+    if (c->phase == OC_IDLE)
+        origin_conn_close(c);
+}
+
+static int open_socket(const struct addr *a, int *error)
+{
+    int one = 1;
+    int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    *error = errno;
+    if (fd < 0)
+        return -1;
+    if (a->any.sa_family != AF_UNIX)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    *error = connect(fd, &a->any, a->len) == 0 ? 0 : errno;
+    return fd;
+}
+
+struct origin_conn *origin_conn_open(
+    struct pool *pool, struct bound_service *s, struct str host, const char **reason)
+{
+    struct worker *w = pool->worker;
+    struct origin_conn *c;
+    int error;
+    int fd = open_socket(&pool->state->addr, &error);
+
+    if (fd < 0 || (error != 0 && error != EINPROGRESS)) {
+        if (fd >= 0)
+            close(fd);
+        *reason = connect_reason(error);
+        return NULL;
+    }
+    c = xcalloc(1, sizeof(*c));
+    stream_init(&c->s, fd, w->loop, &w->pages);
+    c->s.watch.ready = ready;
+    list_init(&c->link);
+    c->pool = pool;
+    c->phase = OC_CONNECTING;
+    timer_init(&c->timer, on_timer);
+    timer_set(w->loop, &c->timer, loop_now(w->loop) + s->service->timeouts.connect);
+    if (s->tls != NULL) {
+        struct str name = s->service->tls.server_name.len > 0 ? s->service->tls.server_name : host;
+        struct str rest;
+
+        c->s.tls = tls_connect(s->tls, fd, str_cut(name, ':', &rest));
+    }
+    atomic_fetch_add_explicit(&pool->state->connections, 1, memory_order_relaxed);
+    cell_add(pool->connections, 1);
+    cell_add(pool->opened, 1);
+    MUST(loop_add(w->loop, &c->s.watch) == 0);
+    return c;
+}
+
+void origin_conn_keep(struct origin_conn *c, const struct bound_service *s)
+{
+    struct worker *w = c->pool->worker;
+    const struct pool_rule *rule = &s->service->pool;
+
+    c->p = NULL;
+    c->nrequests++;
+    stream_release_input(&c->s);
+    if (c->s.in.data != NULL || c->s.hangup || stream_blocked(&c->s) ||
+        c->pool->nidle >= rule->max_idle || c->pool->refs <= 1 ||
+        (rule->max_requests > 0 && c->nrequests >= rule->max_requests)) {
+        origin_conn_close(c);
+        return;
+    }
+    c->phase = OC_IDLE;
+    c->timer.fire = on_idle;
+    list_prepend(&c->pool->idle, &c->link);
+    c->pool->nidle++;
+    cell_add(c->pool->idle_cell, 1);
+    timer_set(w->loop, &c->timer, loop_now(w->loop) + rule->idle_timeout);
+}

@@ -1,0 +1,49 @@
+/*
+ * origin_conn - one connection to an origin.
+ *
+ * Belongs to a pool; while a request uses it, to that request's proxy.  An idle
+ * one refers to its pool without counting: the pool closes its idle ones when
+ * it goes.
+ */
+#ifndef WEIR_EDGE_ORIGIN_CONN_H
+#define WEIR_EDGE_ORIGIN_CONN_H
+
+#include "edge/binding.h"
+#include "edge/stream.h"
+#include "edge/worker.h"
+
+enum origin_conn_phase {
+    OC_CONNECTING,
+    OC_TLS,
+    OC_READY, /* carries the request of `p` */
+    OC_IDLE,
+    OC_CLOSED,
+};
+
+struct origin_conn {
+    struct stream s; /* must stay first */
+    struct graveyard grave;
+    struct list link; /* in the pool's idle list */
+    struct pool *pool;
+    struct passage *p;
+    struct timer timer;
+    uint8_t phase;
+    uint32_t nrequests;
+    msec_t connect_by;
+};
+
+/* An idle one that still looks alive; NULL when there is none. */
+struct origin_conn *origin_conn_reuse(struct pool *pool, const struct bound_service *s);
+/* Begins to connect. NULL when that fails at once (*reason says why). */
+struct origin_conn *origin_conn_open(
+    struct pool *pool, struct bound_service *s, struct str host, const char **reason);
+/* The request is over and the connection may carry another. */
+void origin_conn_keep(struct origin_conn *c, const struct bound_service *s);
+void origin_conn_close(struct origin_conn *c);
+
+/* What the proxy does when something happens on its connection. */
+void proxy_connected(struct passage *p);
+void proxy_origin_ready(struct passage *p, bool writable);
+void proxy_origin_failed(struct passage *p, const char *reason);
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * status - see status.h.
+ */
+#include "edge/status.h"
+#include "base/json.h"
+
+static const char *const breaker_words[] = { "closed", "half_open", "open" };
+
+struct gauges {
+    struct metrics *metrics;
+    unsigned shard;
+    msec_t now;
+};
+
+static void set_gauges(struct origin_state *s, void *arg)
+{
+    const struct gauges *g = arg;
+    struct str labels[] = { s->service, s->label };
+
+    cell_set(metrics_cell(g->metrics, g->shard, METRIC_ORIGIN_HEALTHY, labels), s->healthy);
+    cell_set(metrics_cell(g->metrics, g->shard, METRIC_ORIGIN_EJECTED, labels),
+        origin_state_is_ejected(s, g->now));
+    cell_set(metrics_cell(g->metrics, g->shard, METRIC_BREAKER_STATE, labels), s->breaker.state);
+}
+
+void status_update_gauges(
+    struct metrics *m, unsigned shard, struct directory *d, const struct log *log)
+{
+    struct gauges g = { m, shard, time_msec() };
+    struct log_stats s = log_get_stats(log);
+
+    directory_each(d, set_gauges, &g);
+    cell_set(
+        metrics_cell(m, shard, METRIC_LOG_EVENTS, (struct str[]){ STR("written") }), s.written);
+    cell_set(
+        metrics_cell(m, shard, METRIC_LOG_EVENTS, (struct str[]){ STR("dropped") }), s.dropped);
+}
+
+static void put_origin(struct json *j, const struct plan_origin *o)
+{
+    const struct origin_state *s = o->state;
+
+    json_open(j, NULL, '{');
+    json_put_str(j, "address", s->label);
+    json_put_u64(j, "weight", o->weight);
+    json_put_bool(j, "healthy", s->healthy);
+    json_put_bool(j, "ejected", origin_state_is_ejected(s, time_msec()));
+    json_put_text(j, "breaker", breaker_words[s->breaker.state % 3]);
+    json_put_u64(j, "requests_in_flight", s->inflight);
+    json_put_u64(j, "connections", s->connections);
+    json_close(j, '}');
+}
+
+static void put_services(struct json *j, const struct plan *p)
+{
+    json_open(j, "services", '[');
+    for (size_t i = 0; i < p->blueprint->nservices; i++) {
+        const struct plan_service *s = &p->services[i];
+
+        json_open(j, NULL, '{');
+        json_put_str(j, "name", s->service->name);
+        json_open(j, "origins", '[');
+        for (size_t k = 0; k < s->norigins; k++)
+            put_origin(j, &s->origins[k]);
+        json_close(j, ']');
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+}
+
+void status_write(
+    struct buf *b, const struct plan *p, struct worker *const *workers, unsigned nworkers)
+{
+    struct json j;
+
+    json_init(&j, b, false);
+    json_open(&j, NULL, '{');
+    if (p != NULL) {
+        json_open(&j, "blueprint", '{');
+        json_put_str(&j, "name", p->blueprint->name);
+        json_put_u64(&j, "version", p->blueprint->version);
+        json_put_u64(&j, "routes", p->blueprint->nroutes);
+        json_close(&j, '}');
+    }
+    json_open(&j, "workers", '[');
+    for (unsigned i = 0; i < nworkers; i++) {
+        json_open(&j, NULL, '{');
+        json_put_u64(&j, "connections", workers[i]->open);
+        json_put_u64(&j, "requests_in_flight", workers[i]->inflight);
+        json_close(&j, '}');
+    }
+    json_close(&j, ']');
+    if (p != NULL)
+        put_services(&j, p);
+    json_close(&j, '}');
+}
