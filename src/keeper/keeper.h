@@ -7,13 +7,22 @@
  * load and forget keys and ask what is there; the edge may ask for a TLS
  * signature, and for nothing else.
  *
- * keeper_run() is the role's whole life: called after the sandbox is up, it
- * returns when the lifeline (the channel to the parent) closes.
+ * The role's life (sandbox, lifeline to the parent, loop) is the daemon's; this
+ * is what it does in it.
  */
 #ifndef WEIR_KEEPER_KEEPER_H
 #define WEIR_KEEPER_KEEPER_H
 
+#include <stdbool.h>
+
 #include "net/loop.h"
+
+/*
+ * For the whole process, before anything else uses OpenSSL: keys will lie in
+ * locked memory that core files leave out, and what OpenSSL frees is wiped.
+ * False when the kernel does not let us lock memory (RLIMIT_MEMLOCK below 4 MB).
+ */
+bool keeper_protect_memory(void);
 
 struct keeper;
 struct keeper *keeper_new(struct loop *l);

@@ -10,10 +10,15 @@
  *                      KEEPER_LIST         empty
  *   keeper -> control  KEEPER_KEY_LOADED   key_id 32 | algorithm word, text    (id of the load)
  *                      KEEPER_KEY_REFUSED  sentence, text
- *                      KEEPER_KEYS         n x key_id 32
+ *                      KEEPER_KEYS         n x key_id 32; again with the same id while n is 1,875
+ *
+ * Answers come in the order of the questions.  Where the layout or the scheme
+ * is not one of these, the keeper ends the channel.
  */
 #ifndef WEIR_KEEPER_MESSAGES_H
 #define WEIR_KEEPER_MESSAGES_H
+
+enum { KEEPER_SIGN_HEAD = 34 };
 
 enum keeper_message {
     KEEPER_SIGN = 1,
