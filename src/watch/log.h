@@ -20,11 +20,19 @@
 
 struct log;
 
-/* nrings threads will write. Starts the writer thread, which blocks all signals. */
+/*
+ * nrings threads will write.  Starts the writer thread, which blocks all signals
+ * and inherits the sandbox that is up.  Lines committed reach the descriptor
+ * within 50 ms, without a system call in the thread that wrote them.
+ */
 struct log *log_new(unsigned nrings, void (*on_rotate)(void *arg), void *arg);
-/* Writes what is there, stops the thread. */
+/* Writes what is there (a reader of a pipe gets a second for each piece), stops the thread. */
 void log_free(struct log *l);
-/* Owns fd; -1: discard everything. size: what the file already holds; rotate_size 0: never. */
+/*
+ * Owns fd; -1: discard everything.  size: what the file already holds;
+ * rotate_size 0: never.  A line of which the old descriptor took only a part
+ * is written whole to the new one.
+ */
 void log_set_fd(struct log *l, int fd, uint64_t size, uint64_t rotate_size);
 
 /*
@@ -35,11 +43,11 @@ void log_set_fd(struct log *l, int fd, uint64_t size, uint64_t rotate_size);
 char *log_begin(struct log *l, unsigned ring, uint32_t n);
 void log_commit(struct log *l, unsigned ring, uint32_t used);
 
-/* Wakes the writer if lines wait; call once a round of the event loop. */
+/* Sees to it that committed lines get written; call once a round of the event loop. */
 void log_flush(struct log *l, unsigned ring);
 
 struct log_stats {
-    uint64_t written;
+    uint64_t written; /* lines that a descriptor has taken; runs behind while some wait */
     uint64_t dropped;
     uint64_t bytes;
 };

@@ -4,11 +4,16 @@
  * M(id, name, type, labels, help): labels are separated by commas, in the order
  * in which metrics_cell() takes the values.  Names follow the Prometheus rules:
  * base units, counters end in _total.
+ *
+ * COUNTER and GAUGE cells hold whole numbers, gauges may be negative.  The cells
+ * of a COUNTER_NSEC hold nanoseconds, which are shown as seconds.
  */
 #ifndef WEIR_WATCH_METRICS_TABLE_H
 #define WEIR_WATCH_METRICS_TABLE_H
 
-enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
+#include "base/str.h"
+
+enum metric_type { METRIC_COUNTER, METRIC_COUNTER_NSEC, METRIC_GAUGE, METRIC_HISTOGRAM };
 
 /* clang-format off */
 #define METRICS(M) \
@@ -66,7 +71,7 @@ enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
     M(PROCESS_UP, "weir_process_up", GAUGE, "role", "1 while the role's process runs.") \
     M(PROCESS_RESTARTS, "weir_process_restarts_total", COUNTER, "role", \
         "Restarts of a role or of an origin process after it died.") \
-    M(PROCESS_CPU, "weir_process_cpu_seconds_total", COUNTER, "role", \
+    M(PROCESS_CPU, "weir_process_cpu_seconds_total", COUNTER_NSEC, "role", \
         "CPU time used by the role's process.") \
     M(PROCESS_MEMORY, "weir_process_resident_memory_bytes", GAUGE, "role", \
         "Resident memory of the role's process.") \
@@ -78,12 +83,22 @@ enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 enum metric { METRICS(METRIC_ENUM) METRIC_COUNT };
 #undef METRIC_ENUM
 
+enum { METRIC_LABELS_MAX = 4 };
+
 struct metric_info {
     const char *name;
     enum metric_type type;
-    const char *labels;
+    const char *labels; /* as declared */
     const char *help;
 };
 extern const struct metric_info metric_table[METRIC_COUNT];
+
+/* How many labels the metric has, and the name of the n-th. */
+unsigned metric_nlabels(enum metric id);
+struct str metric_label(enum metric id, unsigned n);
+/* "seconds", "bytes" or "": what the name says, without _total. */
+struct str metric_unit(enum metric id);
+/* The name without _total: OpenMetrics calls a counter's family so. */
+struct str metric_family(enum metric id);
 
 #endif
