@@ -184,6 +184,15 @@ static void check_names(struct reading *r, const struct blueprint *b, const stru
     }
 }
 
+/* As seen from the blueprint's folder. */
+static const char *short_path(const struct reading *r, const char *path)
+{
+    const char *slash = strrchr(r->root->file->path, '/');
+    size_t n = slash != NULL ? (size_t)(slash - r->root->file->path) + 1 : 0;
+
+    return strncmp(path, r->root->file->path, n) == 0 ? path + n : path;
+}
+
 static void check_route(
     struct reading *r, struct blueprint *b, struct route *route, const struct node *n)
 {
@@ -203,7 +212,7 @@ static void check_route(
     route->limits =
         resolve_limits(r, b, node_on_way(n, "limit", NULL), &route->limit_names, &route->nlimits);
     if (route->source == NULL)
-        route->source = arena_printf(r->arena, "%s:%u", n->file->path, n->line);
+        route->source = arena_printf(r->arena, "%s:%u", short_path(r, n->file->path), n->line);
 }
 
 static void check_routes(struct reading *r, struct blueprint *b)
