@@ -1,0 +1,52 @@
+"""The table of what is measured, against whom, and what is wanted."""
+import dataclasses
+import typing
+
+from . import measures
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    name: str
+    says: str
+    measure: typing.Callable
+    peers: dict  # {name: the ratio wanted, or None}
+    path: str = "/2"
+    connections: int = 64
+    tls: bool = False
+    mode: str = "plain"  # of connects
+    rate: int = 0
+    limit: int = 0  # bytes, of idle_memory
+    logs: dict = dataclasses.field(default_factory=dict)  # {name: bool}; True where absent
+
+
+CASES = (
+    Case("fixed", "a fixed response, keep-alive", measures.keep_alive, {"nginx": 0.9},
+         path="/fixed", logs={"nginx": False}),
+    Case("proxy", "reverse proxy, keep-alive to a fast origin, logs on", measures.keep_alive,
+         {"nginx": 1.4, "haproxy": 2.0}),
+    Case("proxy_nolog", "the same with logs off on both sides", measures.keep_alive,
+         {"nginx": 1.1}, logs={"weir": False, "nginx": False, "haproxy": False}),
+    Case("proxy_tls", "reverse proxy behind TLS 1.3", measures.keep_alive, {"nginx": 1.2},
+         tls=True),
+    Case("proxy_100k", "reverse proxy of 100 KB bodies", measures.keep_alive,
+         {"nginx": 1.6, "nginx_large_buffers": None},
+         path="/102400", connections=16),
+    Case("proxy_1m", "reverse proxy of 1 MB bodies", measures.keep_alive,
+         {"nginx": 1.3, "nginx_large_buffers": None},
+         path="/1048576", connections=16),
+    Case("tls_full", "a full TLS 1.3 handshake and one request", measures.connects,
+         {"nginx": 0.95}, path="/fixed", mode="full", connections=16),
+    Case("tls_resumed", "a resumed TLS 1.3 handshake and one request", measures.connects,
+         {"nginx": 1.0}, path="/fixed", mode="resumed", connections=16),
+    Case("connect", "a new connection for each request", measures.connects, {"nginx": 1.1},
+         path="/fixed", connections=16),
+    Case("rate", "latency at 10,000 requests/s, open loop, through the proxy",
+         measures.open_loop, {"nginx": 0.91, "haproxy": 0.91}, rate=10000),
+    Case("idle_plain", "memory of an idle connection", measures.idle_memory, {"nginx": None},
+         path="/fixed", connections=5000, limit=1024),
+    Case("idle_tls", "memory of an idle TLS connection", measures.idle_memory, {"nginx": None},
+         path="/fixed", connections=5000, tls=True, limit=16384),
+    Case("reload", "a new configuration each second under 5,000 requests/s", measures.reloads,
+         {"nginx": None, "haproxy": None}, rate=5000),
+)
