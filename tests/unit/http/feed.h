@@ -7,9 +7,13 @@
 
 #include <stdlib.h>
 
+#include "base/buf.h"
 #include "check.h"
 #include "http/h1.h"
 #include "http/scan_int.h"
+
+/* Of an array of characters that a literal filled; may hold NUL. */
+#define BYTES(array) ((struct str){ (array), sizeof(array) - 1 })
 
 struct outcome {
     int64_t result;
@@ -112,6 +116,62 @@ static struct outcome feed(struct message m)
     m.bytes.at = last;
     feed_all_ways(&m, &whole);
     return whole;
+}
+
+/* The framing in words: "none", "length 5", "chunked", "until close". */
+static inline void put_framing(struct buf *b, const struct h1_head *h)
+{
+    switch (h->framing) {
+    case H1_NO_BODY:
+        buf_text(b, " none");
+        break;
+    case H1_LENGTH:
+        buf_printf(b, " length %llu", (unsigned long long)h->content_length);
+        break;
+    case H1_CHUNKED:
+        buf_text(b, " chunked");
+        break;
+    case H1_UNTIL_CLOSE:
+        buf_text(b, " until close");
+        break;
+    }
+    buf_text(b, h->keep_alive ? ", keep" : ", close");
+    if (h->expect_continue)
+        buf_text(b, ", expect");
+    if (h->upgrade.at != NULL)
+        buf_printf(b, ", upgrade %.*s", STR_ARG(h->upgrade));
+    for (unsigned i = 0; i < h->nfields; i++)
+        if (h->fields[i].hop && h->fields[i].id == HTTP_UNKNOWN)
+            buf_printf(b, ", hop %.*s", STR_ARG(h->fields[i].name));
+}
+
+/* What was read from a request, in a line: "GET /path?query at host, 1.1 none, keep". */
+static inline const char *describe_request(const struct outcome *o, struct buf *b)
+{
+    const struct h1_head *h = &o->head;
+
+    if (o->result <= 0)
+        return o->result == 0 ? "more" : h1_error_word(o->error);
+    b->len = 0;
+    buf_printf(b, "%.*s %.*s", STR_ARG(h->method), STR_ARG(h->path));
+    if (h->query.at != NULL)
+        buf_printf(b, "?%.*s", STR_ARG(h->query));
+    buf_printf(b, " at %.*s, 1.%u", STR_ARG(h->host), h->minor);
+    put_framing(b, h);
+    return buf_cstr(b);
+}
+
+/* "200 OK, 1.1 length 5, keep" */
+static inline const char *describe_response(const struct outcome *o, struct buf *b)
+{
+    const struct h1_head *h = &o->head;
+
+    if (o->result <= 0)
+        return o->result == 0 ? "more" : h1_error_word(o->error);
+    b->len = 0;
+    buf_printf(b, "%u %.*s, 1.%u", h->status, STR_ARG(h->reason), h->minor);
+    put_framing(b, h);
+    return buf_cstr(b);
 }
 
 static inline struct outcome feed_request(struct str bytes, const struct h1_limits *limits)
