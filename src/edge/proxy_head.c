@@ -76,7 +76,7 @@ static void put_target(struct passage *p, struct buf *b)
         struct template_values v;
 
         passage_template_values(p, &v);
-        template_expand(r->path, &v, b);
+        template_expand_url(r->path, &v, b);
     } else {
         put_path(p, b);
         if (r->strip_prefix.len > 0 &&

@@ -13,7 +13,7 @@ static void redirect(struct passage *p)
 
     passage_template_values(p, &v);
     buf_init(&b, LOCATION_MAX);
-    template_expand(p->route->redirect.to, &v, &b);
+    template_expand_url(p->route->redirect.to, &v, &b);
     passage_add_header(p, STR("Location"), arena_str(&p->arena, buf_as_str(&b)));
     buf_free(&b);
     passage_answer(p, p->route->redirect.status, STR_NONE, STR_NONE);
