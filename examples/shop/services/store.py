@@ -1,0 +1,62 @@
+"""The shop's database: products with their stock, carts, orders.  SQLite, shared by all instances.
+
+Every change is one transaction, so that a process may be killed at any moment.
+"""
+import contextlib
+import json
+import os
+import pathlib
+import sqlite3
+import threading
+
+TABLES = """
+create table if not exists products (
+    id text primary key, name text not null, text text not null, picture text not null,
+    cents integer not null, stock integer not null check (stock >= 0));
+create table if not exists cart_items (
+    cart text not null, product text not null references products, quantity integer not null,
+    primary key (cart, product));
+create table if not exists orders (
+    id text primary key, key text not null unique, cents integer not null, lines text not null,
+    placed text not null default current_timestamp);
+"""
+
+_local = threading.local()
+
+
+def path():
+    return os.environ.get("SHOP_DATABASE", "shop.db")
+
+
+@contextlib.contextmanager
+def transaction():
+    """A connection inside a write transaction; committed at the end, rolled back on an exception."""
+    db = connection()
+    db.execute("begin immediate")
+    try:
+        yield db
+    except BaseException:
+        db.execute("rollback")
+        raise
+    db.execute("commit")
+
+
+def connection():
+    """This thread's own."""
+    if not hasattr(_local, "db"):
+        _local.db = sqlite3.connect(path(), timeout=5, isolation_level=None)
+        _local.db.row_factory = sqlite3.Row
+        _local.db.execute("pragma synchronous = normal")
+    return _local.db
+
+
+def prepare():
+    """Creates the tables and, in an empty shop, the products. Any instance may be the first."""
+    connection().execute("pragma journal_mode = wal")
+    products = json.loads(pathlib.Path(__file__).with_name("products.json").read_text())
+    with transaction() as db:
+        for statement in TABLES.split(";"):
+            db.execute(statement)
+        if db.execute("select count(*) from products").fetchone()[0] == 0:
+            db.executemany("insert into products values (:id, :name, :text, :picture, :cents, :stock)",
+                           products)
