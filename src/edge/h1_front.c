@@ -427,7 +427,7 @@ static void decide_unread_body(struct conn *c)
         c->close_after = true; /* it was not told to go on, and need not send the body now */
     if (p->body_wanted)
         return;
-    if (c->framing == H1_CHUNKED || c->left > DRAIN_MAX)
+    if (c->framing == H1_LENGTH && c->left > DRAIN_MAX)
         c->close_after = true;
 }
 

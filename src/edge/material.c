@@ -136,6 +136,7 @@ static int make_listener(const struct material *m, struct plan *p, size_t i,
         }
     for (unsigned w = 0; w + 1 < p->nthreads; w++) {
         o.signer = signers[w];
+        o.family = w;
         p->tls[w].listeners[i] =
             from != NULL ? take_over(from->tls[w].listeners[at]) : tls_server_new(&o, err);
         if (p->tls[w].listeners[i] == NULL)
@@ -165,6 +166,7 @@ static int make_service(
             at = k;
         }
     for (unsigned t = 0; t < p->nthreads; t++) {
+        o.family = t;
         p->tls[t].services[i] =
             from != NULL ? take_over(from->tls[t].services[at]) : tls_client_new(&o, err);
         if (p->tls[t].services[i] == NULL)

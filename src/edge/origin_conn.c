@@ -214,6 +214,19 @@ struct origin_conn *origin_conn_open(
     return c;
 }
 
+/* Nothing may wait behind a response: it would be taken for the answer to the next request. */
+static bool is_clean(struct origin_conn *c)
+{
+    if (c->s.in.at != c->s.in.end || c->s.hangup || stream_blocked(&c->s))
+        return false;
+    c->s.in.at = 0;
+    c->s.in.end = 0;
+    if (c->s.readable && stream_fill(&c->s) != STREAM_AGAIN)
+        return false;
+    stream_release_input(&c->s);
+    return true;
+}
+
 void origin_conn_keep(struct origin_conn *c, const struct bound_service *s)
 {
     struct worker *w = c->pool->worker;
@@ -221,9 +234,7 @@ void origin_conn_keep(struct origin_conn *c, const struct bound_service *s)
 
     c->p = NULL;
     c->nrequests++;
-    stream_release_input(&c->s);
-    if (c->s.in.data != NULL || c->s.hangup || stream_blocked(&c->s) ||
-        c->pool->nidle >= rule->max_idle || c->pool->refs <= 1 ||
+    if (!is_clean(c) || c->pool->nidle >= rule->max_idle || c->pool->refs <= 1 ||
         (rule->max_requests > 0 && c->nrequests >= rule->max_requests)) {
         origin_conn_close(c);
         return;

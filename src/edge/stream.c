@@ -12,7 +12,8 @@
 
 enum {
     CORK_MAX = 32768,
-    SMALL_WRITE = 1024, /* less than this is put together first: one send() is cheaper than a vector */
+    SMALL_WRITE =
+        1024, /* less than this is put together first: one send() is cheaper than a vector */
 };
 
 void stream_init(struct stream *s, int fd, struct loop *loop, struct pages *pages)
@@ -121,6 +122,8 @@ static enum stream_got read_tls(struct stream *s, char *to, size_t room, size_t 
 {
     switch (tls_read(s->tls, to, room, got)) {
     case TLS_OK:
+        if (!tls_has_pending(s->tls) && !s->hangup)
+            s->readable = false;
         return STREAM_GOT;
     case TLS_WANT_READ:
     case TLS_WANT_WRITE:
