@@ -91,11 +91,20 @@ class Certificates:
         return found.group(1) if found else "none"
 
     def secrets(self):
-        """{name of key: [byte strings that no process but the keeper may hold]}"""
+        """Of every key file in the folder, also those that Weir made: what none but the keeper
+        may hold: {file: {kind: [bytes]}}"""
         out = {}
-        for name, (_, key) in self.made.items():
-            out[name] = key_secrets(key)
+        for folder, _, files in os.walk(self.folder):
+            for name in files:
+                path = os.path.join(folder, name)
+                if os.path.isfile(path) and holds_key(path):
+                    out[os.path.relpath(path, self.folder)] = key_secrets(path)
         return out
+
+
+def holds_key(path):
+    with open(path, "rb") as f:
+        return b"PRIVATE KEY-----" in f.read(1 << 16)
 
 
 def key_secrets(key):

@@ -3,7 +3,7 @@
     200   2xx   body "ok"   body has "part"   no body   body 5 MB
     header NAME: VALUE   header NAME matches /re/   header NAME   no header NAME
     trailer NAME: VALUE   interim 103   version 1.0   chunked   not chunked
-    method GET   path /a?b   2 headers NAME   keep header NAME as WORD
+    method GET   path /a?b   2 headers NAME   keep header NAME as WORD   keep body as WORD
 """
 import re
 
@@ -38,6 +38,16 @@ def match(message, clause, words=None):
 def status(message, clause, words, first, rest):
     got = str(message.status)
     need(got == first + rest or (rest == "xx" and got[:1] == first), f"status {clause}", message)
+
+
+@check(r"\?")
+def refused(message, clause, words):
+    need(message.status >= 400, "a refusal", message)
+
+
+@check(r"any")
+def anything(message, clause, words):
+    pass
 
 
 @check(r"no body")
@@ -92,6 +102,11 @@ def keep(message, clause, words, name, word):
     values = named(message.fields, name)
     need(values, f"header {name}", message)
     words[word] = values[0].decode("latin-1")
+
+
+@check(r"keep body as (\S+)")
+def keep_body(message, clause, words, word):
+    words[word] = bytes(message.body.start).decode("latin-1")
 
 
 @check(r"(header|trailer) ([^\s:]+): (.*)")

@@ -43,6 +43,7 @@ class Story:
         self.words = {"folder": self.folder}
         self.environment = dict(settings.environment)
         self.gates = {}
+        self.mounts = []
         self.default_host = "example.test"
         self.allowance = 0  # virtual microseconds that waiting may still use up
         self.ports = iter(self.port_slice())
@@ -102,7 +103,8 @@ class Story:
             if value is None and strict:
                 raise Wrong(f"unknown word {match.group(0)}")
             return match.group(0) if value is None else value
-        return WORD.sub(one, text)
+        filled = WORD.sub(one, text)
+        return WORD.sub(one, filled) if filled != text else text  # ${owner${n}}
 
     def place(self, target):
         """(family, address) of `edge`, `edge.metrics`, an origin, host:port or unix:/path."""
@@ -185,6 +187,15 @@ class Story:
             raise Failed(f"{' '.join(words)} did not end") from None
         return done.returncode, done.stdout, done.stderr
 
+    def mount(self, name, n):
+        where = os.path.join(self.folder, name)
+        os.makedirs(where)
+        code, _, err = self.run_command(
+            ["mount", "-t", "tmpfs", "-o", f"size={n},mode=0777", "tmpfs", where])
+        if code != 0:
+            raise Skipped(f"cannot mount a tmpfs here: {err.strip()}")
+        self.mounts.append(where)
+
     # ---- the telling ----
 
     def tell(self, lines):
@@ -200,19 +211,24 @@ class Story:
         for client in self.clients.values():
             client.drop()
         for weir in self.weirs.values():
-            running = weir.exit is None and weir.process.poll() is None
-            restarts = weir.metric("weir_process_restarts_total") if (
-                running and not weir.killed and "metrics: false" not in weir.text) else 0
-            weir.stop()
-            if running and weir.exit != 0:
-                raise Failed(f"weir {weir.name} ended with {weir.exit} when it was stopped")
-            if restarts:
-                raise Failed(f"{restarts:.0f} processes of weir {weir.name} died by themselves")
+            if weir.ended() is None and not weir.killed:
+                self.stop_cleanly(weir)
+            elif weir.ended() is None:
+                weir.stop()
             if weir.complaints():
                 raise Failed("weir complained:\n" + "\n".join(weir.complaints()[:20]))
         for origin in self.origins.values():
             if origin.broken:
                 raise Failed(f"origin {origin.name} received broken HTTP: {origin.broken[0]}")
+
+    def stop_cleanly(self, weir):
+        dead = [role for role in ("edge", "keeper", "control") if not weir.given
+                and weir.metric('weir_process_restarts_total{role="%s"}' % role)]
+        weir.stop()
+        if weir.exit != 0:
+            raise Failed(f"weir {weir.name} ended with {weir.exit} when it was stopped")
+        if dead:
+            raise Failed(f"of weir {weir.name} these died by themselves: {', '.join(dead)}")
 
     def take_down(self, keep=False):
         for gate in self.gates.values():
@@ -228,5 +244,7 @@ class Story:
         for dns in self.dns.values():
             dns.close()
         self.clock.close()
+        for where in self.mounts:
+            self.run_command(["umount", "-l", where])
         if not keep:
             shutil.rmtree(self.folder, ignore_errors=True)

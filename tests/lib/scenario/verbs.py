@@ -10,7 +10,7 @@ from . import memory
 from .client import Client
 from .dns import Dns
 from .expectations import expect
-from .language import Failed, Line, Wrong, clauses, content, duration, split_outside
+from .language import Failed, Line, Wrong, clauses, content, duration, size, split_outside
 from .load import Load
 from .matching import split_expect
 from .origin import Origin, Rule
@@ -83,21 +83,25 @@ def origin(story, line, name, options):
             raise Wrong(f"line {row.number}: {wrong}") from None
 
 
-@verb(r"weir (\S+)(?: (.+?))?(?: expect refused(?:, (.+))?)?")
-def weir(story, line, name, options, reason):
-    refused = " expect refused" in line.text
-    text = story.fill(line.raw, strict=False)
-    made = Weir.__new__(Weir)
-    story.weirs[name] = made
+@verb(r"weir (\S+)(?: (.+))?")
+def weir(story, line, name, rest):
+    """weir edge [on real time] [from FILE] [with --option] [expect refused, "words"]"""
+    options, expected = split_expect(rest or "")
+    made = story.weirs[name] = Weir(name, options, story)
+    if not made.given:
+        made.write(story.fill(line.raw, strict=False))
+    wanted = clauses(expected or "")
     try:
-        made.__init__(name, options or "", text, story)
+        made.start()
     except Failed as failed:
         said = made.read("stderr")
-        if refused and (not reason or content(reason).decode() in said):
-            made.process.wait()
-            return
-        raise Failed(f"{failed}\nstderr: {said}") from None
-    if refused:
+        if not wanted or wanted[0] != "refused":
+            raise Failed(f"{failed}\nstderr: {said}") from None
+        for text in wanted[1:]:
+            if content(text).decode() not in said:
+                raise Failed(f"{failed}, but without saying {text}: {said}") from None
+        return
+    if wanted:
         raise Failed("it started, but should have been refused")
 
 
@@ -151,6 +155,12 @@ def file_is(story, line, name, text):
     data = content(text)
     with open(os.path.join(story.folder, name), "wb") as f:
         f.writelines([data] if isinstance(data, bytes) else data.pieces())
+
+
+@verb(r"disk (\S+) (\d+ (?:KB|MB))")
+def disk(story, line, name, size_text):
+    """A file system of its own, so that it can be full."""
+    story.mount(name, size(size_text))
 
 
 # ---- what happens ----

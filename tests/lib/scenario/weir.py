@@ -19,7 +19,7 @@ CRASH = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime erro
 
 
 class Weir:
-    def __init__(self, name, options, text, story):
+    def __init__(self, name, options, story):
         self.name = name
         self.story = story
         self.folder = os.path.join(story.folder, name)
@@ -30,15 +30,14 @@ class Weir:
         self.state = os.path.join(self.folder, "state")
         self.real_time = "on real time" in options
         given = re.search(r"from (\S+)", options)
-        self.blueprint = story.source(given.group(1)) if given else self.path("weir.yaml")
+        self.given = story.source(given.group(1)) if given else None
+        self.blueprint = self.given or self.path("weir.yaml")
         self.more = re.search(r"with (.+)", options)
-        if not given:
-            self.write(text)
+        self.text = ""
         self.process = None
         self.exit = None
         self.log_mark = 0
         self.killed = False  # the story itself ended a process
-        self.start()
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -118,7 +117,7 @@ class Weir:
 
     def ended(self):
         if self.process is not None:
-            self.exit = self.process.returncode
+            self.exit = self.process.poll()
         return self.exit
 
     def destroy(self):
