@@ -27,8 +27,6 @@ struct tls_parked {
     bool answered;
 };
 
-static _Thread_local struct tls *running; /* the connection whose handshake is on the stack */
-
 /* ---- contexts ---- */
 
 /* Only what is sound today; few, because each handshake looks at them all. */
@@ -56,20 +54,19 @@ void tls_set_common(SSL_CTX *ssl, bool allow_tls12)
 
 struct tls_context *tls_context_ref(struct tls_context *c)
 {
-    c->refs++;
+    atomic_fetch_add(&c->refs, 1);
     return c;
 }
 
 void tls_context_unref(struct tls_context *c)
 {
-    if (c == NULL || --c->refs > 0)
+    if (c == NULL || atomic_fetch_sub(&c->refs, 1) != 1)
         return;
     SSL_CTX_free(c->ssl);
     if (c->server != NULL)
         tls_server_free(c);
     if (c->client != NULL)
         tls_client_free(c);
-    tls_library_unref(c->library);
     free(c);
 }
 
@@ -81,6 +78,7 @@ static struct tls *tls_new(struct tls_context *c, int fd)
     BIO *socket;
 
     t->context = tls_context_ref(c);
+    t->thread = tls_thread_get();
     t->fd = fd;
     list_init(&t->waiting);
     t->ssl = SSL_new(c->ssl);
@@ -116,7 +114,7 @@ struct tls *tls_connect(struct tls_context *c, int fd, struct str server_name)
     return t;
 }
 
-static void wake_waiting(struct tls_library *l);
+static void wake_waiting(struct tls_thread *thread);
 
 /* The stack of a parked handshake is given back only by running it to its end. */
 static void unpark(struct tls *t)
@@ -129,29 +127,29 @@ static void unpark(struct tls *t)
     p->signing.ok = false;
     p->answered = true;
     t->mute = true;
-    running = t;
+    t->thread->running = t;
     ERR_clear_error();
     SSL_do_handshake(t->ssl);
     ERR_clear_error();
-    running = NULL;
+    t->thread->running = NULL;
     MUST(t->parked == NULL);
 }
 
 void tls_free(struct tls *t)
 {
-    struct tls_library *l;
+    struct tls_thread *thread;
 
     if (t == NULL)
         return;
-    l = t->context->library;
+    thread = t->thread;
     list_remove(&t->waiting);
     if (t->parked != NULL)
         unpark(t);
     SSL_free(t->ssl);
-    l->out_len = 0;
+    thread->out_len = 0;
     buf_free(&t->left);
     free(t->server_name);
-    wake_waiting(l);
+    wake_waiting(thread);
     tls_context_unref(t->context);
     free(t);
 }
@@ -170,24 +168,24 @@ static void signing_done(struct tls_signing *s)
 
 static bool wait_for_answer(struct tls *t, struct tls_parked *p)
 {
-    struct tls_library *l = t->context->library;
+    struct tls_thread *thread = t->thread;
 
     if (p->answered)
         return true;
     if (ASYNC_get_current_job() == NULL)
         return false;
-    l->parked++;
+    thread->parked++;
     p->paused = true;
     while (!p->answered)
         ASYNC_pause_job();
-    l->parked--;
+    thread->parked--;
     return true;
 }
 
 bool tls_ask_signer(const uint8_t key_id[TLS_KEY_ID], uint16_t scheme, const uint8_t *input,
     size_t input_len, uint8_t *signature, size_t room, size_t *signature_len)
 {
-    struct tls *t = running;
+    struct tls *t = tls_thread_get()->running;
     struct tls_parked p = { .tls = t };
     struct tls_signer *signer = t != NULL ? tls_server_signer(t->context) : NULL;
 
@@ -216,20 +214,18 @@ bool tls_ask_signer(const uint8_t key_id[TLS_KEY_ID], uint16_t scheme, const uin
 }
 
 /* Not nested: each of the woken may end at once, and make room for the next. */
-static void wake_waiting(struct tls_library *l)
+static void wake_waiting(struct tls_thread *thread)
 {
-    if (l->waking)
+    if (thread->waking)
         return;
-    l->waking = true;
-    l->refs++; /* the last context may go meanwhile */
-    while (!list_empty(&l->waiting) && l->parked < TLS_PARKED_MAX) {
-        struct tls *t = list_item(l->waiting.next, struct tls, waiting);
+    thread->waking = true;
+    while (!list_empty(&thread->waiting) && thread->parked < TLS_PARKED_MAX) {
+        struct tls *t = list_item(thread->waiting.next, struct tls, waiting);
 
         list_remove(&t->waiting);
         t->on_key(t->arg);
     }
-    l->waking = false;
-    tls_library_unref(l);
+    thread->waking = false;
 }
 
 /* ---- handshake ---- */
@@ -261,11 +257,12 @@ static enum tls_result handshake_step(struct tls *t)
     enum tls_result sent;
     int result;
 
-    t->drained = false;
-    running = t;
+    if (t->parked == NULL)
+        t->drained = false;
+    t->thread->running = t;
     ERR_clear_error();
     result = SSL_do_handshake(t->ssl);
-    running = NULL;
+    t->thread->running = NULL;
     if (result == 1)
         return established(t);
     switch (SSL_get_error(t->ssl, result)) {
@@ -282,13 +279,15 @@ static enum tls_result handshake_step(struct tls *t)
 
 enum tls_result tls_handshake(struct tls *t)
 {
-    struct tls_library *l = t->context->library;
+    struct tls_thread *thread = t->thread;
     enum tls_result result;
 
     if (t->error != NULL)
         return TLS_FAILED;
-    if (t->parked != NULL && !t->parked->answered)
+    if (t->parked != NULL && !t->parked->answered) {
+        t->drained = false; /* the socket has something to say */
         return TLS_WANT_KEY;
+    }
     if (t->left.len > 0 && t->parked == NULL && !t->hold) {
         result = tls_bio_flush(t);
         if (result != TLS_OK)
@@ -296,13 +295,13 @@ enum tls_result tls_handshake(struct tls *t)
     }
     if (t->established)
         return TLS_OK;
-    if (l->parked >= TLS_PARKED_MAX && t->parked == NULL && t->context->server != NULL) {
+    if (thread->parked >= TLS_PARKED_MAX && t->parked == NULL && t->context->server != NULL) {
         list_remove(&t->waiting);
-        list_append(&l->waiting, &t->waiting);
+        list_append(&thread->waiting, &t->waiting);
         return TLS_WANT_KEY;
     }
     result = handshake_step(t);
-    wake_waiting(l);
+    wake_waiting(thread);
     return result;
 }
 
@@ -354,7 +353,7 @@ enum tls_result tls_read(struct tls *t, void *to, size_t room, size_t *n)
         }
         got += more;
     } while (got < room && SSL_has_pending(t->ssl));
-    if (t->context->library->out_len > 0)
+    if (t->thread->out_len > 0)
         tls_bio_stash(t); /* the answer to a key update: goes with what is written next */
     *n = got;
     return TLS_OK;
@@ -422,13 +421,13 @@ static struct str next_record(const struct cursor *c, uint8_t *gather)
 /* Records for as much as leaves in one system call; *n is their plaintext. */
 static bool encrypt_batch(struct tls *t, struct cursor *c, size_t *n)
 {
-    struct tls_library *l = t->context->library;
+    struct tls_thread *thread = t->thread;
     size_t room = t->slow ? TLS_RECORD : TLS_OUT_ROOM;
 
     *n = 0;
-    while (c->nv > 0 && l->out_len + TLS_RECORD + TLS_RECORD_OVERHEAD <= TLS_OUT_ROOM &&
-           l->out_len < room) {
-        struct str plain = next_record(c, l->gather);
+    while (c->nv > 0 && thread->out_len + TLS_RECORD + TLS_RECORD_OVERHEAD <= TLS_OUT_ROOM &&
+           thread->out_len < room) {
+        struct str plain = next_record(c, thread->gather);
         size_t taken = 0;
 
         if (SSL_write_ex(t->ssl, plain.at, plain.len, &taken) != 1)

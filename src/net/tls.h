@@ -1,13 +1,15 @@
 /*
  * tls - TLS 1.2 and 1.3 for connections on an event loop, by OpenSSL 3.
  *
- * One context per thread with its own OSSL_LIB_CTX (OpenSSL 3.0's shared locks
- * do not scale).  A server context holds certificates without private keys:
- * when a handshake needs one it calls the signer, which answers later; the
- * handshake is parked meanwhile (OpenSSL's ASYNC jobs) and the loop goes on.
+ * A server context holds certificates without private keys: when a handshake
+ * needs one it calls the signer, which answers later; the handshake is parked
+ * meanwhile (OpenSSL's ASYNC jobs) and the loop goes on.
  *
- * Everything here is for one thread. The ticket keys are given from outside,
- * so that all threads share them.
+ * A context and its connections are used by one thread; contexts may be made,
+ * referenced and let go by any.  Contexts of one family share OpenSSL's
+ * library context, whose locks do not scale: give each thread's contexts a
+ * family of their own.  The ticket keys are given from outside, so that all
+ * threads share them.
  */
 #ifndef WEIR_NET_TLS_H
 #define WEIR_NET_TLS_H
@@ -55,9 +57,11 @@ struct tls_certificate {
     size_t nhosts;
 };
 
+enum { TLS_FAMILIES_MAX = 256 };
 enum { TLS_TICKET_KEY = 80 }; /* 16 name, 32 HMAC, 32 AES-256 */
 
 struct tls_server_options {
+    unsigned family; /* below TLS_FAMILIES_MAX; of the thread that will use the context */
     const struct tls_certificate *certificates; /* the first serves clients without SNI */
     size_t ncertificates;
     bool allow_tls12;       /* else 1.3 only */
@@ -70,6 +74,7 @@ struct tls_server_options {
 };
 
 struct tls_client_options {
+    unsigned family;
     bool verify;
     struct str ca_pem; /* len 0: the system's store, given as PEM by whoever may read files */
     bool allow_tls12;
@@ -101,7 +106,8 @@ struct tls *tls_accept(struct tls_context *c, int fd, void (*on_key)(void *arg),
 struct tls *tls_connect(struct tls_context *c, int fd, struct str server_name);
 void tls_free(struct tls *t); /* NULL is fine; cancels a pending signature */
 
-/* After TLS_OK call tls_read() or tls_write() soon: a server's TLS 1.3 ticket waits for the first
+/* Call it on each event of the socket until it is done, parked or not.
+ * After TLS_OK call tls_read() or tls_write() soon: a server's TLS 1.3 ticket waits for the first
  * answer, or for the first read that finds nothing. */
 enum tls_result tls_handshake(struct tls *t);
 /* TLS_OK with *n > 0, or why not. */

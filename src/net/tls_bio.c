@@ -64,24 +64,24 @@ static void keep(struct tls *t, const void *p, size_t n)
 
 void tls_bio_stash(struct tls *t)
 {
-    struct tls_library *l = t->context->library;
+    struct tls_thread *thread = t->thread;
 
-    if (l->out_len > 0 && t->broken == 0 && !t->mute)
-        keep(t, l->out, l->out_len);
-    l->out_len = 0;
+    if (thread->out_len > 0 && t->broken == 0 && !t->mute)
+        keep(t, thread->out, thread->out_len);
+    thread->out_len = 0;
 }
 
 static int write_socket(BIO *b, const char *from, size_t len, size_t *n)
 {
     struct tls *t = BIO_get_data(b);
-    struct tls_library *l = t->context->library;
+    struct tls_thread *thread = t->thread;
 
     BIO_clear_retry_flags(b);
-    if (len > sizeof(l->out) - l->out_len)
+    if (len > sizeof(thread->out) - thread->out_len)
         tls_bio_stash(t);
-    if (len <= sizeof(l->out)) {
-        memcpy(l->out + l->out_len, from, len);
-        l->out_len += len;
+    if (len <= sizeof(thread->out)) {
+        memcpy(thread->out + thread->out_len, from, len);
+        thread->out_len += len;
     } else if (t->broken == 0 && !t->mute) {
         keep(t, from, len);
     }
@@ -132,30 +132,30 @@ static ssize_t send_both(struct tls *t, const void *more, size_t more_len)
 
 enum tls_result tls_bio_flush(struct tls *t)
 {
-    struct tls_library *l = t->context->library;
-    size_t fresh = l->out_len;
+    struct tls_thread *thread = t->thread;
+    size_t fresh = thread->out_len;
     size_t total = t->left.len + fresh;
     ssize_t sent;
 
-    l->out_len = 0;
+    thread->out_len = 0;
     if (t->mute)
         return TLS_OK;
     if (t->broken != 0)
         return TLS_FAILED;
     if (total == 0)
         return TLS_OK;
-    sent = send_both(t, l->out, fresh);
+    sent = send_both(t, thread->out, fresh);
     if (sent < 0)
         return TLS_FAILED;
     if ((size_t)sent < t->left.len) {
         buf_consume(&t->left, (size_t)sent);
-        keep(t, l->out, fresh);
+        keep(t, thread->out, fresh);
     } else {
         size_t done = (size_t)sent - t->left.len;
 
         buf_free(&t->left);
         if (done < fresh)
-            keep(t, l->out + done, fresh - done);
+            keep(t, thread->out + done, fresh - done);
     }
     t->hold = false;
     return (size_t)sent == total ? TLS_OK : TLS_WANT_WRITE;

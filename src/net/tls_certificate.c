@@ -1,7 +1,7 @@
 /*
  * PEM chains, and what is in them.
  *
- * A thread's contexts share what they have decoded: decoding a certificate is
+ * The contexts of a family share what they have decoded: decoding a certificate is
  * the slow part of making a context, and a new blueprint has mostly the same.
  */
 #include <openssl/err.h>
@@ -84,9 +84,9 @@ void tls_each_name(X509 *x, void (*call)(void *arg, struct str name), void *arg)
 /* ---- decoding ---- */
 
 /* The next certificate of the text; NULL without err at its end. */
-static X509 *next_certificate(struct tls_library *l, BIO *text, struct err *err)
+static X509 *next_certificate(struct tls_family *f, BIO *text, struct err *err)
 {
-    X509 *x = X509_new_ex(l->ctx, NULL);
+    X509 *x = X509_new_ex(f->ctx, NULL);
     unsigned long code;
 
     MUST(x != NULL);
@@ -104,7 +104,7 @@ static X509 *next_certificate(struct tls_library *l, BIO *text, struct err *err)
 
 /* The leaf, and the others into chain. */
 static X509 *read_chain(
-    struct tls_library *l, struct str pem, struct stack_st_X509 *chain, struct err *err)
+    struct tls_family *f, struct str pem, struct stack_st_X509 *chain, struct err *err)
 {
     BIO *text;
     X509 *leaf;
@@ -119,11 +119,11 @@ static X509 *read_chain(
     }
     text = BIO_new_mem_buf(pem.at, (int)pem.len);
     MUST(text != NULL);
-    leaf = next_certificate(l, text, err);
+    leaf = next_certificate(f, text, err);
     if (leaf == NULL && err->kind == ERR_NONE)
         err_set(err, ERR_CONFIG, "tls_certificate", "there is no certificate in the file");
     for (above = leaf; above != NULL; above = x) {
-        x = next_certificate(l, text, err);
+        x = next_certificate(f, text, err);
         if (x == NULL)
             break;
         MUST(sk_X509_push(chain, x) > 0);
@@ -148,14 +148,14 @@ static X509 *read_chain(
 }
 
 /* SHA-256 of the DER SubjectPublicKeyInfo. */
-static bool key_id_of(struct tls_library *l, X509 *x, uint8_t id[TLS_KEY_ID])
+static bool key_id_of(struct tls_family *f, X509 *x, uint8_t id[TLS_KEY_ID])
 {
     unsigned char *der = NULL;
     int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &der);
     size_t n = 0;
     bool ok;
 
-    ok = len > 0 && EVP_Q_digest(l->ctx, "SHA256", NULL, der, (size_t)len, id, &n) == 1;
+    ok = len > 0 && EVP_Q_digest(f->ctx, "SHA256", NULL, der, (size_t)len, id, &n) == 1;
     OPENSSL_free(der);
     return ok && n == TLS_KEY_ID;
 }
@@ -167,9 +167,9 @@ static const struct {
 
 /* The same public key, but one of the provider that signs by the keeper. */
 static EVP_PKEY *key_elsewhere(
-    struct tls_library *l, EVP_PKEY *public_key, const char *type, const uint8_t id[TLS_KEY_ID])
+    struct tls_family *f, EVP_PKEY *public_key, const char *type, const uint8_t id[TLS_KEY_ID])
 {
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(l->ctx, type, TLS_KEYS_PROPERTIES);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(f->ctx, type, TLS_KEYS_PROPERTIES);
     OSSL_PARAM *parts = NULL;
     EVP_PKEY *key = NULL;
 
@@ -185,7 +185,7 @@ static EVP_PKEY *key_elsewhere(
     return key;
 }
 
-static int adopt_key(struct tls_library *l, struct tls_leaf *leaf, struct err *err)
+static int adopt_key(struct tls_family *f, struct tls_leaf *leaf, struct err *err)
 {
     EVP_PKEY *public_key = X509_get0_pubkey(leaf->x509);
     uint8_t id[TLS_KEY_ID];
@@ -194,8 +194,8 @@ static int adopt_key(struct tls_library *l, struct tls_leaf *leaf, struct err *e
         if (!EVP_PKEY_is_a(public_key, key_types[i].name))
             continue;
         leaf->type = key_types[i].type;
-        if (key_id_of(l, leaf->x509, id))
-            leaf->key = key_elsewhere(l, public_key, key_types[i].name, id);
+        if (key_id_of(f, leaf->x509, id))
+            leaf->key = key_elsewhere(f, public_key, key_types[i].name, id);
     }
     ERR_clear_error();
     if (leaf->key != NULL)
@@ -214,35 +214,47 @@ static void leaf_free(struct tls_leaf *leaf)
     free(leaf);
 }
 
-struct tls_leaf *tls_leaf_ref(struct tls_library *l, struct str pem, struct err *err)
+static struct tls_leaf *leaf_new(struct tls_family *f, struct str pem, struct err *err)
 {
-    struct tls_leaf *leaf = tls_table_get(&l->certificates, pem);
+    struct tls_leaf *leaf = xcalloc(1, sizeof(*leaf));
 
-    if (leaf != NULL) {
-        leaf->refs++;
-        return leaf;
-    }
-    leaf = xcalloc(1, sizeof(*leaf));
-    leaf->refs = 1;
     buf_init(&leaf->pem, PEM_MAX);
     leaf->chain = sk_X509_new_null();
     MUST(leaf->chain != NULL);
-    leaf->x509 = read_chain(l, pem, leaf->chain, err);
-    if (leaf->x509 == NULL || adopt_key(l, leaf, err) == -1) {
+    leaf->x509 = read_chain(f, pem, leaf->chain, err);
+    if (leaf->x509 == NULL || adopt_key(f, leaf, err) == -1) {
         leaf_free(leaf);
         return NULL;
     }
     buf_str(&leaf->pem, pem);
-    tls_table_put(&l->certificates, pem, leaf);
     return leaf;
 }
 
-void tls_leaf_unref(struct tls_library *l, struct tls_leaf *leaf)
+struct tls_leaf *tls_leaf_ref(struct tls_family *f, struct str pem, struct err *err)
 {
-    if (--leaf->refs > 0)
-        return;
-    tls_table_remove(&l->certificates, buf_as_str(&leaf->pem));
-    leaf_free(leaf);
+    struct tls_leaf *leaf;
+
+    pthread_mutex_lock(&f->lock);
+    leaf = tls_table_get(&f->certificates, pem);
+    if (leaf == NULL) {
+        leaf = leaf_new(f, pem, err);
+        if (leaf != NULL)
+            tls_table_put(&f->certificates, pem, leaf);
+    }
+    if (leaf != NULL)
+        leaf->refs++;
+    pthread_mutex_unlock(&f->lock);
+    return leaf;
+}
+
+void tls_leaf_unref(struct tls_family *f, struct tls_leaf *leaf)
+{
+    pthread_mutex_lock(&f->lock);
+    if (--leaf->refs == 0) {
+        tls_table_remove(&f->certificates, buf_as_str(&leaf->pem));
+        leaf_free(leaf);
+    }
+    pthread_mutex_unlock(&f->lock);
 }
 
 /* ---- tls_inspect() ---- */
@@ -283,13 +295,13 @@ static void note_subject(X509 *x, struct tls_certificate_info *info)
 
 int tls_inspect(struct str chain_pem, struct tls_certificate_info *out, struct err *err)
 {
-    struct tls_library *l = tls_library_ref();
+    struct tls_family *f = tls_family_get(0);
     struct stack_st_X509 *chain = sk_X509_new_null();
     struct tls_certificate_info info = { 0 };
-    X509 *x = read_chain(l, chain_pem, chain, err);
+    X509 *x = read_chain(f, chain_pem, chain, err);
     int result = -1;
 
-    if (x != NULL && !key_id_of(l, x, info.key_id)) {
+    if (x != NULL && !key_id_of(f, x, info.key_id)) {
         err_set(err, ERR_CONFIG, "tls_certificate", "the certificate's key cannot be read");
     } else if (x != NULL) {
         info.not_before = seconds_of(X509_get0_notBefore(x));
@@ -302,6 +314,5 @@ int tls_inspect(struct str chain_pem, struct tls_certificate_info *out, struct e
     }
     X509_free(x);
     sk_X509_pop_free(chain, X509_free);
-    tls_library_unref(l);
     return result;
 }

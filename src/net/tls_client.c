@@ -91,7 +91,7 @@ static int add_authorities(struct tls_context *c, struct str pem, struct err *er
     text = BIO_new_mem_buf(pem.at, (int)pem.len);
     MUST(text != NULL);
     for (;;) {
-        x = X509_new_ex(c->library->ctx, NULL);
+        x = X509_new_ex(c->family->ctx, NULL);
         MUST(x != NULL);
         if (PEM_read_bio_X509(text, &x, NULL, NULL) == NULL)
             break;
@@ -115,9 +115,9 @@ struct tls_context *tls_client_new(const struct tls_client_options *o, struct er
     struct tls_context *c = xcalloc(1, sizeof(*c));
 
     c->refs = 1;
-    c->library = tls_library_ref();
+    c->family = tls_family_get(o->family);
     c->client = xcalloc(1, sizeof(*c->client));
-    c->ssl = SSL_CTX_new_ex(c->library->ctx, NULL, TLS_client_method());
+    c->ssl = SSL_CTX_new_ex(c->family->ctx, NULL, TLS_client_method());
     MUST(c->ssl != NULL);
     tls_set_common(c->ssl, o->allow_tls12);
     SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);

@@ -7,7 +7,7 @@
  *     tls_certificate.c  PEM chains, and what is in them
  *     tls_provider.c   keys that sign elsewhere, as OpenSSL sees them
  *     tls_bio.c        the socket, as OpenSSL sees it
- *     tls_library.c    what all contexts of a thread share
+ *     tls_family.c     what contexts share, and what the connections of a thread share
  *     tls_error.c      OpenSSL's reasons as words
  *     tls_table.c      a hash table by name
  */
@@ -17,6 +17,8 @@
 #include <openssl/bio.h>
 #include <openssl/provider.h>
 #include <openssl/ssl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/buf.h"
 #include "base/list.h"
@@ -44,24 +46,32 @@ void tls_table_remove(struct tls_table *t, struct str name);
 /* Not the values. */
 void tls_table_free(struct tls_table *t);
 
-/* ---- what all contexts of a thread share ---- */
+/* ---- what the contexts of a family share ---- */
+
+struct tls_family {
+    OSSL_LIB_CTX *ctx;
+    EVP_CIPHER *ticket_cipher;
+    /* By PEM, so that a new context need not decode the same again. Under the lock, because
+     * contexts are made and let go by other threads than the one that uses them. */
+    pthread_mutex_t lock;
+    struct tls_table certificates;
+};
+
+/* Made when first asked for, and kept until the process ends. */
+struct tls_family *tls_family_get(unsigned number);
+
+/* ---- what the connections of a thread share ---- */
 
 enum {
     TLS_RECORD = 16384,        /* plaintext of a full record */
     TLS_RECORD_OVERHEAD = 256, /* more than header, nonce, padding byte and tag together */
     TLS_BATCH = 4,             /* full records that leave in one system call */
     TLS_OUT_ROOM = TLS_BATCH * (TLS_RECORD + TLS_RECORD_OVERHEAD),
-    TLS_PARKED_MAX = 512, /* handshakes that wait for the keeper, a thread; each holds a stack */
+    TLS_PARKED_MAX = 512, /* handshakes that wait for the keeper; each holds a stack */
 };
 
-struct tls_library {
-    OSSL_LIB_CTX *ctx;
-    OSSL_PROVIDER *standard;
-    OSSL_PROVIDER *keys;
-    EVP_CIPHER *ticket_cipher;
-    unsigned refs;
-    struct tls_table
-        certificates; /* by PEM, so that a new context need not decode the same again */
+struct tls_thread {
+    struct tls *running; /* the connection whose handshake is on the stack */
     unsigned parked;
     bool waking;
     struct list waiting; /* handshakes that wait for one of those to end */
@@ -70,16 +80,14 @@ struct tls_library {
     uint8_t gather[TLS_RECORD]; /* plaintext of one record that came in pieces */
 };
 
-/* This thread's; makes it when there is none. */
-struct tls_library *tls_library_ref(void);
-void tls_library_unref(struct tls_library *l);
+struct tls_thread *tls_thread_get(void);
 
 /* ---- keys that sign elsewhere ---- */
 
 #define TLS_KEYS_PROPERTIES "provider=weir-keys"
 #define TLS_KEY_ID_PARAM    "weir-key-id"
 
-int tls_provider_load(struct tls_library *l);
+int tls_provider_load(OSSL_LIB_CTX *ctx);
 
 /*
  * The provider asks for a signature; tls.c parks the handshake that is running
@@ -92,8 +100,8 @@ bool tls_ask_signer(const uint8_t key_id[TLS_KEY_ID], uint16_t scheme, const uin
 
 enum tls_key_type { TLS_KEY_RSA, TLS_KEY_EC, TLS_KEY_ED25519, TLS_KEY_TYPES };
 
-struct tls_leaf { /* one certificate with its chain; shared by the contexts of a thread */
-    unsigned refs;
+struct tls_leaf {  /* one certificate with its chain; shared by the contexts of a family */
+    unsigned refs; /* under the family's lock */
     struct buf pem;
     X509 *x509;
     EVP_PKEY *key; /* its public key, as the provider has it: it signs */
@@ -101,8 +109,8 @@ struct tls_leaf { /* one certificate with its chain; shared by the contexts of a
     enum tls_key_type type;
 };
 
-struct tls_leaf *tls_leaf_ref(struct tls_library *l, struct str pem, struct err *err);
-void tls_leaf_unref(struct tls_library *l, struct tls_leaf *leaf);
+struct tls_leaf *tls_leaf_ref(struct tls_family *f, struct str pem, struct err *err);
+void tls_leaf_unref(struct tls_family *f, struct tls_leaf *leaf);
 /* call(arg, name) for each DNS name and IP address, lower case; the common name when there is none. */
 void tls_each_name(X509 *x, void (*call)(void *arg, struct str name), void *arg);
 
@@ -112,8 +120,8 @@ struct tls_server;
 struct tls_client;
 
 struct tls_context {
-    unsigned refs;
-    struct tls_library *library;
+    atomic_uint refs;
+    struct tls_family *family;
     SSL_CTX *ssl;
     struct tls_server *server; /* one of the two */
     struct tls_client *client;
@@ -133,6 +141,7 @@ struct tls_parked; /* on the stack of the parked handshake */
 struct tls {
     SSL *ssl;
     struct tls_context *context;
+    struct tls_thread *thread;
     int fd;
     int broken; /* errno of the socket; nothing goes out any more */
     bool established;
@@ -146,7 +155,7 @@ struct tls {
     size_t owed;       /* encrypted and in `left`, but not yet reported as taken */
     struct buf left;   /* ciphertext that the socket did not take */
     struct tls_parked *parked;
-    struct list waiting; /* link in library.waiting */
+    struct list waiting; /* link in thread->waiting */
     void (*on_key)(void *arg);
     void *arg;
     char *server_name; /* client: the name that sessions are kept under */

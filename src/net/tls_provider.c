@@ -537,11 +537,11 @@ static int provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in
     return 1;
 }
 
-int tls_provider_load(struct tls_library *l)
+int tls_provider_load(OSSL_LIB_CTX *ctx)
 {
-    if (!OSSL_PROVIDER_add_builtin(l->ctx, "weir-keys", provider_init))
+    if (!OSSL_PROVIDER_add_builtin(ctx, "weir-keys", provider_init) ||
+        OSSL_PROVIDER_load(ctx, "weir-keys") == NULL)
         return -1;
-    l->keys = OSSL_PROVIDER_load(l->ctx, "weir-keys");
     /* A wish, not a condition: what does not say otherwise gets the default provider's keys. */
-    return l->keys != NULL && EVP_set_default_properties(l->ctx, "?provider=default") == 1 ? 0 : -1;
+    return EVP_set_default_properties(ctx, "?provider=default") == 1 ? 0 : -1;
 }

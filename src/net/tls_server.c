@@ -27,7 +27,7 @@ struct host {
 };
 
 struct tls_server {
-    struct tls_library *library;
+    struct tls_family *family;
     struct tls_signer *signer;
     struct tls_leaf **leaves; /* each holds a reference */
     size_t nleaves;
@@ -73,7 +73,7 @@ static void add_host(void *arg, struct str name)
 static int add_certificate(
     struct tls_server *s, const struct tls_certificate *given, struct err *err)
 {
-    struct adding a = { .server = s, .leaf = tls_leaf_ref(s->library, given->chain_pem, err) };
+    struct adding a = { .server = s, .leaf = tls_leaf_ref(s->family, given->chain_pem, err) };
 
     if (a.leaf == NULL)
         return -1;
@@ -231,7 +231,7 @@ static int on_ticket(SSL *ssl, unsigned char name[16], unsigned char iv[EVP_MAX_
 {
     const struct tls *t = SSL_get_app_data(ssl);
     const struct tls_server *s = t->context->server;
-    const EVP_CIPHER *aes = s->library->ticket_cipher;
+    const EVP_CIPHER *aes = s->family->ticket_cipher;
     const uint8_t *key;
     bool newest = true;
 
@@ -240,7 +240,7 @@ static int on_ticket(SSL *ssl, unsigned char name[16], unsigned char iv[EVP_MAX_
             return 0;
         key = s->ticket_keys[0];
         memcpy(name, key, 16);
-        if (RAND_bytes_ex(s->library->ctx, iv, 16, 0) != 1 ||
+        if (RAND_bytes_ex(s->family->ctx, iv, 16, 0) != 1 ||
             EVP_EncryptInit_ex2(cipher, aes, key + 48, iv, NULL) != 1)
             return -1;
         return key_mac(mac, key) ? 1 : -1;
@@ -324,12 +324,12 @@ struct tls_context *tls_server_new(const struct tls_server_options *o, struct er
 
     MUST(o->ncertificates > 0);
     c->refs = 1;
-    c->library = s->library = tls_library_ref();
+    c->family = s->family = tls_family_get(o->family);
     c->server = s;
     s->signer = o->signer;
     s->leaves = xcalloc(o->ncertificates, sizeof(struct tls_leaf *));
     s->staples = xcalloc(o->ncertificates, sizeof(*s->staples));
-    c->ssl = SSL_CTX_new_ex(c->library->ctx, NULL, TLS_server_method());
+    c->ssl = SSL_CTX_new_ex(c->family->ctx, NULL, TLS_server_method());
     MUST(c->ssl != NULL);
     tls_set_common(c->ssl, o->allow_tls12);
     set_options(c->ssl);
@@ -354,7 +354,7 @@ void tls_server_free(struct tls_context *c)
     struct tls_server *s = c->server;
 
     for (size_t i = 0; i < s->nleaves; i++)
-        tls_leaf_unref(s->library, s->leaves[i]);
+        tls_leaf_unref(s->family, s->leaves[i]);
     for (size_t i = 0; i < s->nstaples; i++)
         free((void *)(uintptr_t)s->staples[i].ocsp.at);
     for (size_t i = 0; i < s->hosts.size; i++)
