@@ -30,7 +30,7 @@ asan: packages-test                          ## all tests with the address and U
 tsan: packages-test                          ## unit tests and scenarios with the thread sanitizer
 	@tools/sanitized.sh tsan thread
 
-fuzz: packages-lint                          ## each fuzz target for a while; SECONDS=30
+fuzz: packages-lint                          ## each fuzz target for a while; EACH=30
 	@tools/fuzz.sh
 
 lint: packages-lint $(BUILD)/build.ninja     ## format, style, layers, static analysis
@@ -40,7 +40,7 @@ format: packages-lint                        ## rewrite the C files as clang-for
 	@git ls-files '*.[ch]' | xargs clang-format -i
 
 docs: build                                  ## the reference pages, from the tables
-	@tools/make_docs.sh $(BUILD)/weir
+	@tools/make_docs.py $(BUILD)/weir
 
 install: build                               ## into DESTDIR and PREFIX
 	@meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))

@@ -9,7 +9,7 @@ shop=examples/shop
 if [ "$(id -u)" = 0 ] && ! setpriv --reuid=65534 --regid=65534 --clear-groups \
     test -r "$PWD/$shop/services/web.py" 2>/dev/null; then
     echo "weir: $PWD cannot be read by the user nobody: serving a copy of $shop from /var/lib/weir-shop"
-    mkdir -p -m 755 /var/lib/weir-shop
+    install -d -m 755 /var/lib/weir-shop
     cp -R "$shop/." /var/lib/weir-shop/
     shop=/var/lib/weir-shop
 fi

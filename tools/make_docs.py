@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""make_docs.py WEIR [--check] - the pages of docs/reference, from the tables that Weir runs on.
+
+With --check nothing is written: it fails when a page is not what the tables say.
+"""
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+REFERENCE = ROOT / "docs" / "reference"
+METRIC = re.compile(r'M\(\w+, "(\w+)", (\w+), "([^"]*)",\s*\\?\s*((?:"[^"]*"\s*\\?\s*)+)\)')
+
+
+def ask(weir, *words):
+    return subprocess.run([weir, *words], check=True, capture_output=True, text=True).stdout
+
+
+def cell(text):
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+def commands_page(weir):
+    page = ["# Commands", "", "`weir help COMMAND` says the same. Every command takes `--json` and",
+            "`--help`; it exits with 0 when done, 1 when it failed, 2 when its input is wrong.", ""]
+    for command in json.loads(ask(weir, "help", "--json")):
+        page += [f"## weir {command['name']} {command.get('arguments') or ''}".rstrip(), "",
+                 command["help"], ""]
+        if command.get("details"):
+            page += [command["details"].rstrip(), ""]
+        options = command.get("options") or []
+        if options:
+            page += ["| option | meaning |", "|---|---|"]
+            page += [f"| `--{o['name']}{' ' + o['value'] if o.get('value') else ''}` | "
+                     f"{cell(o['help'])} |" for o in options]
+            page.append("")
+    return "\n".join(page)
+
+
+def metrics_page(_weir):
+    table = (ROOT / "src/watch/metrics_table.h").read_text()
+    page = ["# Metrics", "", "What `GET /metrics` on `metrics.address`, and `weir metrics`, give: "
+            "Prometheus text,", "OpenMetrics with exemplars, or native histograms, as the client "
+            "accepts.", "", "| metric | type | labels | meaning |", "|---|---|---|---|"]
+    for name, kind, labels, said in METRIC.findall(table):
+        text = "".join(re.findall(r'"([^"]*)"', said))
+        shown = ", ".join(f"`{label}`" for label in labels.split(",") if label)
+        page.append(f"| `{name}` | {kind.lower()} | {shown} | {cell(text)} |")
+    return "\n".join(page) + "\n"
+
+
+PAGES = {
+    "blueprint.md": lambda weir: ask(weir, "explain", "--markdown"),
+    "commands.md": commands_page,
+    "metrics.md": metrics_page,
+}
+
+
+def main(weir, check=None):
+    stale = []
+    REFERENCE.mkdir(exist_ok=True)
+    for name, make in PAGES.items():
+        path, text = REFERENCE / name, make(weir)
+        if check is None:
+            path.write_text(text)
+        elif not path.is_file() or path.read_text() != text:
+            stale.append(name)
+    if stale:
+        print(f"docs/reference is not what the tables say ({', '.join(stale)}): run make docs",
+              file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
