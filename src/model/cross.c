@@ -123,7 +123,9 @@ static void check_tls(struct reading *r, struct blueprint *b, struct listener *l
 /* ":80" and "127.0.0.1:80" do not exclude each other in the kernel, but the same address does. */
 static void check_listeners(struct reading *r, struct blueprint *b)
 {
-    if (b->nlisteners == 0)
+    const struct node *list = node_get(r->root, "listeners");
+
+    if ((list == NULL || (list->kind == NODE_MAP && list->n == 0)) && !r->misspelt)
         PROBLEM(r, node_on_way(r->root, "listeners", NULL), "blueprint_no_listeners",
             "there are no `listeners`, so nobody could connect; add listeners: {web: \":8080\"}");
     for (size_t i = 0; i < b->nlisteners; i++) {

@@ -352,8 +352,18 @@ static void unknown_word(struct reading *r, const struct table *t, const struct 
     buf_free(&known);
 }
 
+static void check_required(struct reading *r, const struct table *t, const struct node *n)
+{
+    for (const struct word *w = t->words; w->name != NULL; w++)
+        if ((w->flags & WORD_REQUIRED) != 0 && node_get(n, w->name) == NULL)
+            problem_add(r->problems, node_place(n), false, "blueprint_missing_word",
+                "%s needs `%s`, such as %s: %s", reading_where(r), w->name, w->name, w->example);
+}
+
 static void fill_pairs(struct reading *r, const struct table *t, const struct node *n, void *base)
 {
+    bool misspelt = false;
+
     for (size_t i = 0; i < n->n; i++) {
         const struct pair *p = &n->pairs[i];
         const struct word *w = table_word(t, p->key);
@@ -361,6 +371,7 @@ static void fill_pairs(struct reading *r, const struct table *t, const struct no
 
         if (w == NULL || ((w->flags & WORD_HIDDEN) != 0 && !r->canonical)) {
             unknown_word(r, t, p);
+            misspelt = true;
             continue;
         }
         if ((w->flags & WORD_TREE) != 0)
@@ -369,10 +380,9 @@ static void fill_pairs(struct reading *r, const struct table *t, const struct no
         fill_word(r, w, p->value, base);
         r->frame = frame.up;
     }
-    for (const struct word *w = t->words; w->name != NULL; w++)
-        if ((w->flags & WORD_REQUIRED) != 0 && node_get(n, w->name) == NULL)
-            problem_add(r->problems, node_place(n), false, "blueprint_missing_word",
-                "%s needs `%s`, such as %s: %s", reading_where(r), w->name, w->name, w->example);
+    if (!misspelt)
+        check_required(r, t, n);
+    r->misspelt = misspelt;
 }
 
 /* `breaker: false`, `health: true`. False when it is not a switch. */
@@ -385,12 +395,8 @@ static bool fill_switch(struct reading *r, const struct table *t, const struct n
     if (t->has_switch == TABLE_ZERO && !on)
         *(unsigned *)field(base, table_word(t, str_from(t->off_word))) = 0;
     set_switch(t, base, on);
-    if (on) /* what it requires is still missing */
-        for (const struct word *w = t->words; w->name != NULL; w++)
-            if ((w->flags & WORD_REQUIRED) != 0)
-                problem_add(r->problems, node_place(n), false, "blueprint_missing_word",
-                    "%s needs `%s`, such as %s: %s", reading_where(r), w->name, w->name,
-                    w->example);
+    if (on)
+        check_required(r, t, n);
     return true;
 }
 

@@ -30,6 +30,8 @@ void finish_certificate(struct reading *r, const struct node *n, void *base)
     else if (c->local && c->hosts.n == 0)
         PROBLEM(r, n, "blueprint_certificate",
             "%s is `local`, so it needs `hosts`, such as hosts: [localhost]", reading_where(r));
+    else if (r->misspelt)
+        return;
     else if (!c->local && c->chain.at == NULL && c->key.at == NULL)
         PROBLEM(r, n, "blueprint_certificate",
             "%s needs `chain` and `key`, or `local: true` for one of this machine's own",
@@ -101,7 +103,7 @@ void finish_service(struct reading *r, const struct node *n, void *base)
         PROBLEM(r, n, "blueprint_run_and_origins",
             "%s has `run` and `origins`: either Weir starts the processes or they are elsewhere",
             reading_where(r));
-    else if (!runs && s->norigins == 0)
+    else if (!runs && s->norigins == 0 && !r->misspelt)
         PROBLEM(r, n, "blueprint_no_origins",
             "%s has nothing behind it; give it `origins: [host:port]` or `run: {command: ...}`",
             reading_where(r));
@@ -164,7 +166,7 @@ static void check_action(struct reading *r, const struct node *n, struct route *
         first = first != NULL ? first : actions[i];
         route->action = (enum route_action)i;
     }
-    if (first == NULL)
+    if (first == NULL && !r->misspelt)
         PROBLEM(r, n, "blueprint_route_action",
             "%s does nothing; give it `to: SERVICE`, `respond` or `redirect`", reading_where(r));
     if (route->action != ROUTE_PROXY)

@@ -33,6 +33,7 @@ struct reading {
     bool canonical;     /* reading canonical text: hidden words, no variables */
     const struct cidr_set *no_networks;
     const struct frame *frame;
+    bool misspelt; /* the table just read has an unknown word: what seems to be missing may be it */
     const struct node *root; /* merged */
 };
 

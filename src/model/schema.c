@@ -81,7 +81,7 @@ static const struct table listener_table = {
 };
 
 static const struct word certificate_words[] = {
-    { "hosts", WORD_HOST, WORD_LIST, AT(certificate, hosts), .flags = WORD_NOT_EMPTY,
+    { "hosts", WORD_SUBJECT, WORD_LIST, AT(certificate, hosts), .flags = WORD_NOT_EMPTY,
         .help = "Names it is for; those in the certificate when absent.",
         .example = "[example.org, \"*.example.org\"]" },
     { "local", WORD_BOOL, AT(certificate, local), .preset = "false",

@@ -36,7 +36,9 @@ enum word_type {
     WORD_SET, /* several choices */
     WORD_TEMPLATE,
     WORD_HOST, /* "example.org", "*.example.org" */
+    WORD_SUBJECT, /* a name in a certificate */
     WORD_HOST_NAME,
+    WORD_AUTHORITY, /* what a Host header holds: host, or host:port */
     WORD_STATUS_RANGE,
     WORD_HEADER_NAME,
     WORD_METHOD,
@@ -116,15 +118,29 @@ extern const struct table schema_blueprint;
 /* "a duration such as 500ms, 10s, 2m, 1h or 1d" */
 const char *word_expects(const struct word *w);
 const char *word_type_name(const struct word *w);
+/* "list of durations", "names to texts"... with the container; into to[96]. */
+const char *word_type_text(const struct word *w, char *to);
+/* The default for people: "10s", "none", "one per core"; into to[96]. */
+const char *word_preset_text(const struct word *w, char *to);
+/* "1..1000", "100ms..1h", or "" without a range; into to[80]. */
+const char *word_range_text(const struct word *w, char *to);
+/* The JSON Schema of one value, without its braces; NULL for choices and tables. */
+const char *word_type_json(const struct word *w);
 const struct word *table_word(const struct table *t, struct str name);
-/* The dotted path "services.retry.budget", without the names of maps; or a bare word when it is
- * unique: then *where is its full path in to[128]. NULL: *nearest is what was meant, or NULL;
- * more than one: *many is set and *nearest lists them. */
-struct schema_found {
+
+struct schema_match {
     const struct word *word;
-    char path[128];
+    char path[128]; /* "services.NAME.retry.budget" */
 };
-/* Calls for each word of the schema with its dotted path, parents first. */
+/*
+ * The words that are meant by a dotted path (names of maps may be in it or not:
+ * "services.retry.budget", "services.shop.origins[0].weight"), or by a word
+ * alone, wherever it stands.  Returns how many; when 0, *nearest is what may
+ * have been meant, or NULL.
+ */
+size_t schema_find(
+    struct str name, struct schema_match *out, size_t max, struct schema_match *nearest);
+/* Calls for each word of the schema with its path, parents first. */
 typedef void schema_visit(void *ctx, const struct word *w, const char *path, unsigned depth);
 void schema_each(schema_visit *visit, void *ctx);
 

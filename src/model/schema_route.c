@@ -123,7 +123,7 @@ static const struct word rewrite_words[] = {
         .example = "/v2/items/${capture.id}" },
     { "strip_prefix", WORD_URL_PATH, AT(rewrite, strip_prefix),
         .help = "What to take off the front of the path.", .example = "/api" },
-    { "host", WORD_HOST_NAME, AT(rewrite, host), .help = "The Host to send to the origin.",
+    { "host", WORD_AUTHORITY, AT(rewrite, host), .help = "The Host to send to the origin.",
         .example = "backend.internal" },
     { NULL },
 };

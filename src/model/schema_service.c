@@ -102,7 +102,7 @@ static const struct table tls_table = {
 static const struct word health_words[] = {
     { "path", WORD_URL_PATH, AT(health, path), .preset = "/", .help = "What is asked for with GET.",
         .example = "/healthz" },
-    { "host", WORD_HOST_NAME, AT(health, host),
+    { "host", WORD_AUTHORITY, AT(health, host),
         .help = "The Host to send; the origin's when absent.", .example = "example.org" },
     { "interval", WORD_DURATION, AT(health, interval), .preset = "5s", RANGE(100, HOURS(1)),
         .help = "The time between two checks of an origin.", .example = "2s" },

@@ -18,6 +18,9 @@
 #include "model/tree_int.h"
 #include "model/utf8_int.h"
 
+/* Aliases look anchors up one by one; past these an alias finds none and says so. */
+enum { ANCHORS_MAX = 4096 };
+
 struct anchor {
     struct str name;
     const struct node *node;
@@ -95,7 +98,7 @@ static bool spend(struct reader *r, size_t n, yaml_mark_t mark)
 
 static void keep_anchor(struct reader *r, const yaml_char_t *name, const struct node *node)
 {
-    if (name == NULL)
+    if (name == NULL || r->nanchors == ANCHORS_MAX)
         return;
     if ((r->nanchors & (r->nanchors - 1)) == 0)
         r->anchors =

@@ -108,7 +108,7 @@ VALUE_READER(host_name)
     return keep(r, name, to);
 }
 
-VALUE_READER(host)
+VALUE_READER(subject)
 {
     struct str name = lower(r->scratch, text);
 
@@ -117,6 +117,41 @@ VALUE_READER(host)
     if (!is_host((struct str){ name.at + 2, name.len - 2 }))
         return refuse_host(text, err);
     return keep(r, name, to);
+}
+
+/* As a Host header has it: an IPv6 address in brackets. */
+VALUE_READER(host)
+{
+    struct str inside = text;
+    char address[IP_TEXT_MAX];
+    struct ip ip;
+
+    if (text.len > 2 && text.at[0] == '[' && text.at[text.len - 1] == ']')
+        inside = (struct str){ text.at + 1, text.len - 2 };
+    if (!ip_parse(inside, &ip) || ip.len != 16)
+        return value_read_subject(r, w, text, to, err);
+    ip_format(ip, address);
+    *(struct str *)to = str_from(arena_printf(r->arena, "[%s]", address));
+    return true;
+}
+
+VALUE_READER(authority)
+{
+    struct str host;
+    struct ip ip;
+    uint16_t port;
+
+    (void)w;
+    if (str_starts(text, STR("http:")) || str_starts(text, STR("https:")))
+        return refuse_host(text, err);
+    if (!addr_split_host_port(text, &host, &port) || host.len == 0)
+        return ip_parse(text, &ip) && ip.len == 16
+                   ? REFUSE(err, "an IPv6 address stands in brackets, as in [::1]")
+                   : false;
+    if (!ip_parse(host, &ip) && !is_host(lower(r->scratch, host)))
+        return refuse_host(host, err);
+    *(struct str *)to = lower(r->arena, text);
+    return true;
 }
 
 VALUE_READER(origin)
