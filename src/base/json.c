@@ -2,6 +2,9 @@
  * json - see json.h.
  */
 #include <math.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "base/json.h"
 
@@ -56,16 +59,51 @@ static void escape_byte(struct buf *b, unsigned char c)
     }
 }
 
+#ifdef __SSE2__
+/* How many of the first bytes need no escape, sixteen at a time. */
+static size_t plain_run(const unsigned char *p, size_t n)
+{
+    const __m128i space = _mm_set1_epi8(0x20);
+    const __m128i quote = _mm_set1_epi8('"');
+    const __m128i backslash = _mm_set1_epi8('\\');
+    const __m128i del = _mm_set1_epi8(0x7f);
+    size_t run = 0;
+
+    for (; run + 16 <= n; run += 16) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + run));
+        /* Signed: control bytes and all above 0x7f are less than a space. */
+        __m128i bad = _mm_or_si128(_mm_cmplt_epi8(v, space), _mm_cmpeq_epi8(v, del));
+        int mask;
+
+        bad =
+            _mm_or_si128(bad, _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)));
+        mask = _mm_movemask_epi8(bad);
+        if (mask != 0)
+            return run + (size_t)__builtin_ctz((unsigned)mask);
+    }
+    while (run < n && is_plain(p[run]))
+        run++;
+    return run;
+}
+#else
+static size_t plain_run(const unsigned char *p, size_t n)
+{
+    size_t run = 0;
+
+    while (run < n && is_plain(p[run]))
+        run++;
+    return run;
+}
+#endif
+
 void json_escape(struct buf *b, struct str s)
 {
     const unsigned char *p = (const unsigned char *)s.at;
     size_t n = s.len;
 
     while (n > 0) {
-        size_t run = 0;
+        size_t run = plain_run(p, n);
 
-        while (run < n && is_plain(p[run]))
-            run++;
         buf_add(b, p, run);
         p += run;
         n -= run;

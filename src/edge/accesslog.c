@@ -16,22 +16,22 @@ enum {
     TEXT_MAX = 1024, /* of one value, before escaping (which makes at most six of one) */
 };
 
-static void put(struct buf *b, const char *key_with_colon, struct str value)
+static void put(struct buf *b, struct str key_with_colon, struct str value)
 {
     if (value.len > TEXT_MAX)
         value.len = TEXT_MAX;
-    buf_text(b, key_with_colon);
+    buf_str(b, key_with_colon);
     json_str(b, value);
 }
 
-static void put_number(struct buf *b, const char *key_with_colon, uint64_t n)
+static void put_number(struct buf *b, struct str key_with_colon, uint64_t n)
 {
-    buf_text(b, key_with_colon);
+    buf_str(b, key_with_colon);
     buf_u64(b, n);
 }
 
 /* Milliseconds with three digits behind the point. */
-static void put_ms(struct buf *b, const char *key_with_colon, usec_t t)
+static void put_ms(struct buf *b, struct str key_with_colon, usec_t t)
 {
     char digits[4] = { '.', (char)('0' + t / 100 % 10), (char)('0' + t / 10 % 10),
         (char)('0' + t % 10) };
@@ -55,21 +55,21 @@ static void put_request(struct buf *b, const struct passage *p)
     char ip[IP_TEXT_MAX];
     struct str client = { ip, ip_format(p->client, ip) };
 
-    put(b, "request\",\"client\":", client);
-    put(b, ",\"listener\":", p->listener);
-    put(b, ",\"protocol\":",
+    put(b, STR("request\",\"client\":"), client);
+    put(b, STR(",\"listener\":"), p->listener);
+    put(b, STR(",\"protocol\":"),
         str_from(p->head.minor == 0 && p->head.method.len > 0 ? "HTTP/1.0" : p->front->protocol));
     buf_text(b, p->tls ? ",\"tls\":true" : ",\"tls\":false");
     if (p->head.method.len > 0)
-        put(b, ",\"method\":", p->head.method);
+        put(b, STR(",\"method\":"), p->head.method);
     if (p->authority.len > 0)
-        put(b, ",\"host\":", p->authority);
+        put(b, STR(",\"host\":"), p->authority);
     if (p->head.target.len > 0)
-        put(b, ",\"target\":", p->head.target);
+        put(b, STR(",\"target\":"), p->head.target);
     if (p->route != NULL)
-        put(b, ",\"route\":", p->route->name);
+        put(b, STR(",\"route\":"), p->route->name);
     if (h1_get(&p->head, HTTP_USER_AGENT).len > 0)
-        put(b, ",\"user_agent\":", h1_get(&p->head, HTTP_USER_AGENT));
+        put(b, STR(",\"user_agent\":"), h1_get(&p->head, HTTP_USER_AGENT));
 }
 
 static void put_response(struct buf *b, const struct passage *p, usec_t took)
@@ -77,24 +77,24 @@ static void put_response(struct buf *b, const struct passage *p, usec_t took)
     char id[32];
     char span[16];
 
-    put_number(b, ",\"status\":", p->response.started ? p->response.status : 0);
+    put_number(b, STR(",\"status\":"), p->response.started ? p->response.status : 0);
     if (p->reason != NULL)
-        put(b, ",\"reason\":", str_from(p->reason));
-    put_number(b, ",\"bytes_in\":", p->body_bytes);
-    put_number(b, ",\"bytes_out\":", p->response.body_bytes);
-    put_ms(b, ",\"duration_ms\":", took);
+        put(b, STR(",\"reason\":"), str_from(p->reason));
+    put_number(b, STR(",\"bytes_in\":"), p->body_bytes);
+    put_number(b, STR(",\"bytes_out\":"), p->response.body_bytes);
+    put_ms(b, STR(",\"duration_ms\":"), took);
     if (p->proxy.service != NULL) {
-        put(b, ",\"service\":", p->proxy.service->service->name);
+        put(b, STR(",\"service\":"), p->proxy.service->service->name);
         if (p->proxy.origin_label.len > 0)
-            put(b, ",\"origin\":", p->proxy.origin_label);
-        put_number(b, ",\"tries\":", p->proxy.tries);
-        put_ms(b, ",\"origin_ms\":", p->proxy.origin_usec);
+            put(b, STR(",\"origin\":"), p->proxy.origin_label);
+        put_number(b, STR(",\"tries\":"), p->proxy.tries);
+        put_ms(b, STR(",\"origin_ms\":"), p->proxy.origin_usec);
     }
-    put(b, ",\"request_id\":", p->request_id);
+    put(b, STR(",\"request_id\":"), p->request_id);
     trace_format_id(&p->trace, id);
     trace_format_span(p->trace.span, span);
-    put(b, ",\"trace_id\":", (struct str){ id, sizeof(id) });
-    put(b, ",\"span_id\":", (struct str){ span, sizeof(span) });
+    put(b, STR(",\"trace_id\":"), (struct str){ id, sizeof(id) });
+    put(b, STR(",\"span_id\":"), (struct str){ span, sizeof(span) });
     buf_text(b, "}\n");
 }
 
@@ -169,10 +169,10 @@ void event_origin_in(
         return;
     put_time(&b);
     buf_text(&b, name);
-    put(&b, "\",\"service\":", o->service);
-    put(&b, ",\"origin\":", o->label);
+    put(&b, STR("\",\"service\":"), o->service);
+    put(&b, STR(",\"origin\":"), o->label);
     if (span > 0)
-        put_number(&b, ",\"for_ms\":", span);
+        put_number(&b, STR(",\"for_ms\":"), span);
     buf_text(&b, "}\n");
     log_commit(log, ring, (uint32_t)b.len);
 }
