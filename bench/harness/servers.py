@@ -277,7 +277,7 @@ routes:
 
     @classmethod
     def version(cls):
-        return _first_line(cls.program, "--version").split()[-1]
+        return _first_line(cls.program, "version").split()[-1]
 
 
 SERVERS = {s.name: s for s in (Weir, Nginx, NginxLargeBuffers, Haproxy)}
