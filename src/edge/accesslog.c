@@ -80,6 +80,8 @@ static void put_response(struct buf *b, const struct passage *p, usec_t took)
     put_number(b, STR(",\"status\":"), p->response.started ? p->response.status : 0);
     if (p->reason != NULL)
         put(b, STR(",\"reason\":"), str_from(p->reason));
+    if (p->observed != NULL)
+        put(b, STR(",\"observed_limit\":"), p->observed->name);
     put_number(b, STR(",\"bytes_in\":"), p->body_bytes);
     put_number(b, STR(",\"bytes_out\":"), p->response.body_bytes);
     put_ms(b, STR(",\"duration_ms\":"), took);

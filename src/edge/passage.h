@@ -104,6 +104,7 @@ struct passage {
     struct proxy proxy;
     struct response response;
     const char *reason; /* word for the log: why it was refused or failed; NULL: fine */
+    const struct limit *observed; /* a limit in observe mode that would have refused it */
     bool client_gone;
     bool logged;
 

@@ -69,6 +69,7 @@ static void ask(struct passage *p, const struct limit *l, struct tightest *t)
     r = limiter_take(p->binding->limits[l->id].limiter, l, key_of(p, l), time_usec());
     if (!r.allowed && l->observe) {
         count(p, l, LIMIT_OBSERVED);
+        p->observed = l;
         return;
     }
     count(p, l, r.allowed ? LIMIT_ALLOWED : LIMIT_REFUSED);
