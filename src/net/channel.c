@@ -206,6 +206,7 @@ static bool flush(struct channel *c)
             return false;
         drop_frame(c, f);
     }
+    loop_want_write(c->loop, &c->watch, false);
     return true;
 }
 
@@ -222,14 +223,12 @@ static void ready(struct watch_fd *w, unsigned events)
     static _Thread_local char buffer[CHANNEL_BODY_MAX];
     struct channel *c = (struct channel *)(void *)w;
     bool freed = false;
+    bool broken = (events & LOOP_WRITE) != 0 && !list_empty(&c->queue) && !flush(c);
     int got = 1;
 
-    if ((events & LOOP_WRITE) != 0 && !flush(c)) {
-        end(c);
-        return;
-    }
     c->freed = &freed;
-    while (got > 0) {
+    /* Bounded: other channels want their turn. What is left comes in the next round. */
+    for (unsigned n = 0; got > 0 && n < ROUND_MAX; n++) {
         const struct message_rule *rule;
         struct message m;
 
@@ -248,7 +247,7 @@ static void ready(struct watch_fd *w, unsigned events)
             break;
     }
     c->freed = NULL;
-    if (!c->closed && (got == 0 || errno != EAGAIN))
+    if (!c->closed && (broken || got == 0 || (got < 0 && errno != EAGAIN)))
         end(c);
 }
 
@@ -264,7 +263,7 @@ struct channel *channel_new(struct loop *l, int fd, const struct message_rule *a
     c->on_close = on_close;
     c->arg = arg;
     list_init(&c->queue);
-    MUST(fd_set_nonblocking(fd) == 0 && loop_add(l, &c->watch) == 0);
+    MUST(fd_set_nonblocking(fd) == 0 && loop_add_level(l, &c->watch) == 0);
     return c;
 }
 
@@ -300,6 +299,8 @@ static bool enqueue(struct channel *c, const struct frame_head *head, const char
     }
     if (head->length > 0)
         memcpy(f->body, body, head->length);
+    if (list_empty(&c->queue))
+        loop_want_write(c->loop, &c->watch, true);
     list_append(&c->queue, &f->link);
     c->nqueue++;
     return f->nfds == nfds;

@@ -117,6 +117,13 @@ int loop_add_level(struct loop *l, struct watch_fd *w)
     return add(l, w, EPOLLIN);
 }
 
+void loop_want_write(struct loop *l, struct watch_fd *w, bool on)
+{
+    struct epoll_event ev = { .events = on ? EPOLLIN | EPOLLOUT : EPOLLIN, .data.ptr = w };
+
+    MUST(epoll_ctl(l->epoll, EPOLL_CTL_MOD, w->fd, &ev) == 0);
+}
+
 void loop_remove(struct loop *l, struct watch_fd *w)
 {
     epoll_ctl(l->epoll, EPOLL_CTL_DEL, w->fd, NULL);

@@ -52,6 +52,8 @@ void loop_stop(struct loop *l);
 int loop_add(struct loop *l, struct watch_fd *w);
 /* Level-triggered and for reading only: listeners, channels. */
 int loop_add_level(struct loop *l, struct watch_fd *w);
+/* For one added by loop_add_level(): LOOP_WRITE too, as long as it is on. */
+void loop_want_write(struct loop *l, struct watch_fd *w, bool on);
 /* Safe inside callbacks: no further event for w comes after this. Does not close. */
 void loop_remove(struct loop *l, struct watch_fd *w);
 /* The same for a descriptor that is about to be closed (which removes it without a call of its own). */
