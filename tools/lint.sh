@@ -49,5 +49,6 @@ check style python3 tools/check_style.py
 check format format
 check shell shell
 check man man_pages
+check docs python3 tools/check_docs.py "$build/weir"
 check analysis analysis
 [ -z "$failed" ] || { echo "lint: failed:$failed" >&2; exit 1; }
