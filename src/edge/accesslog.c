@@ -24,6 +24,15 @@ static void put(struct buf *b, struct str key_with_colon, struct str value)
     json_str(b, value);
 }
 
+/* For values that cannot hold anything to escape: addresses, tokens, ids of our own. */
+static void put_plain(struct buf *b, struct str key_with_colon, struct str value)
+{
+    buf_str(b, key_with_colon);
+    buf_char(b, '"');
+    buf_str(b, value);
+    buf_char(b, '"');
+}
+
 static void put_number(struct buf *b, struct str key_with_colon, uint64_t n)
 {
     buf_str(b, key_with_colon);
@@ -55,9 +64,9 @@ static void put_request(struct buf *b, const struct passage *p)
     char ip[IP_TEXT_MAX];
     struct str client = { ip, ip_format(p->client, ip) };
 
-    put(b, STR("request\",\"client\":"), client);
+    put_plain(b, STR("request\",\"client\":"), client);
     put(b, STR(",\"listener\":"), p->listener);
-    put(b, STR(",\"protocol\":"),
+    put_plain(b, STR(",\"protocol\":"),
         str_from(p->head.minor == 0 && p->head.method.len > 0 ? "HTTP/1.0" : p->front->protocol));
     buf_text(b, p->tls ? ",\"tls\":true" : ",\"tls\":false");
     if (p->head.method.len > 0)
@@ -92,11 +101,11 @@ static void put_response(struct buf *b, const struct passage *p, usec_t took)
         put_number(b, STR(",\"tries\":"), p->proxy.tries);
         put_ms(b, STR(",\"origin_ms\":"), p->proxy.origin_usec);
     }
-    put(b, STR(",\"request_id\":"), p->request_id);
+    put_plain(b, STR(",\"request_id\":"), p->request_id);
     trace_format_id(&p->trace, id);
     trace_format_span(p->trace.span, span);
-    put(b, STR(",\"trace_id\":"), (struct str){ id, sizeof(id) });
-    put(b, STR(",\"span_id\":"), (struct str){ span, sizeof(span) });
+    put_plain(b, STR(",\"trace_id\":"), (struct str){ id, sizeof(id) });
+    put_plain(b, STR(",\"span_id\":"), (struct str){ span, sizeof(span) });
     buf_text(b, "}\n");
 }
 
