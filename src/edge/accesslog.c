@@ -49,11 +49,11 @@ static void put_ms(struct buf *b, struct str key_with_colon, usec_t t)
     buf_add(b, digits, sizeof(digits));
 }
 
-static void put_time(struct buf *b)
+static void put_time(struct buf *b, usec_t wall)
 {
     char text[25];
 
-    time_format_rfc3339(time_wall_usec(), text);
+    time_format_rfc3339(wall, text);
     buf_text(b, "{\"time\":\"");
     buf_add(b, text, 24);
     buf_text(b, "\",\"event\":\"");
@@ -134,13 +134,13 @@ static void write_line(struct passage *p, usec_t took)
     if (line == NULL)
         return;
     b = (struct buf){ .data = line, .cap = EVENT_MAX, .max = EVENT_MAX };
-    put_time(&b);
+    put_time(&b, loop_wall(w->loop));
     put_request(&b, p);
     put_response(&b, p, took);
     if (b.over) { /* six texts that are all escapes: say what fits */
         b.len = 0;
         b.over = false;
-        put_time(&b);
+        put_time(&b, loop_wall(w->loop));
         buf_text(&b, "request\",\"truncated\":true");
         put_response(&b, p, took);
     }
@@ -155,7 +155,7 @@ static void count(struct passage *p, usec_t took)
         binding_route_class(p->binding, p->route, p->response.started ? p->response.status : 0), 1);
     histogram_record(r->seconds, took * 1000);
     if (p->trace.sampled && p->binding->blueprint->metrics.exemplars)
-        histogram_exemplar(r->seconds, took * 1000, p->trace.id, time_wall_usec());
+        histogram_exemplar(r->seconds, took * 1000, p->trace.id, loop_wall(p->worker->loop));
     if (p->body_bytes > 0)
         cell_add(r->bytes_in, p->body_bytes);
     cell_add(r->bytes_out, p->response.body_bytes);
@@ -178,7 +178,7 @@ void event_origin_in(
 
     if (line == NULL)
         return;
-    put_time(&b);
+    put_time(&b, time_wall_usec());
     buf_text(&b, name);
     put(&b, STR("\",\"service\":"), o->service);
     put(&b, STR(",\"origin\":"), o->label);

@@ -209,9 +209,10 @@ static const char *why_none(const struct choice *c)
 
 struct bound_origin *balance_choose(struct passage *p, const char **reason)
 {
-    struct choice c = {
-        .s = p->proxy.service, .p = p, .now = time_msec(), .skip_tried = p->proxy.ntried > 0
-    };
+    struct choice c = { .s = p->proxy.service,
+        .p = p,
+        .now = loop_now(p->worker->loop),
+        .skip_tried = p->proxy.ntried > 0 };
     struct bound_origin *o = c.s->norigins > 0 ? pick(&c) : NULL;
 
     if (o == NULL && c.skip_tried && c.s->norigins > 0) {
@@ -257,7 +258,7 @@ void balance_report(struct passage *p, struct pool *pool, bool ok)
 {
     const struct service *s = p->proxy.service->service;
     struct origin_state *st = pool->state;
-    msec_t now = time_msec();
+    msec_t now = loop_now(p->worker->loop);
 
     if (breaker_report(&st->breaker, &s->breaker, ok, now))
         event_origin(p->worker, breaker_events[st->breaker.state % 3], st, 0);

@@ -298,8 +298,8 @@ static void add_standard_headers(struct passage *p)
     if (!has_field(&p->response, HTTP_DATE)) {
         char *date = arena_alloc(&p->arena, 30);
 
-        passage_add_header(
-            p, STR("Date"), (struct str){ date, time_format_http(time_wall_usec(), date) });
+        passage_add_header(p, STR("Date"),
+            (struct str){ date, time_format_http(loop_wall(p->worker->loop), date) });
     }
     if (b->server_header && !has_field(&p->response, HTTP_SERVER))
         passage_add_header(p, STR("Server"), STR("weir"));

@@ -35,6 +35,7 @@ struct after {
 struct loop {
     int epoll;
     msec_t now;
+    usec_t wall;   /* 0: not read in this round */
     msec_t ticked; /* every slot up to this time has been looked at */
     unsigned ntimers;
     struct list wheel[WHEEL_LEVELS][WHEEL_SLOTS];
@@ -142,6 +143,13 @@ void loop_forget(struct loop *l, struct watch_fd *w)
 msec_t loop_now(const struct loop *l)
 {
     return l->now;
+}
+
+usec_t loop_wall(struct loop *l)
+{
+    if (l->wall == 0)
+        l->wall = time_wall_usec();
+    return l->wall;
 }
 
 /* ---- timers ---- */
@@ -275,6 +283,7 @@ void loop_once(struct loop *l, msec_t max_wait)
     n = epoll_wait(l->epoll, l->events, EVENTS_MAX, (int)wait);
     MUST(n >= 0 || errno == EINTR);
     l->now = time_msec();
+    l->wall = 0;
     l->nevents = n > 0 ? n : 0;
     for (l->at = 0; l->at < l->nevents;) {
         struct epoll_event *ev = &l->events[l->at++];

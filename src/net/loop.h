@@ -61,6 +61,8 @@ void loop_forget(struct loop *l, struct watch_fd *w);
 
 /* The time at the start of this round of events. */
 msec_t loop_now(const struct loop *l);
+/* The wall clock, read at most once a round. */
+usec_t loop_wall(struct loop *l);
 
 void timer_init(struct timer *t, void (*fire)(struct timer *t));
 /* Fires once at or after `when`; replaces what was set. */
