@@ -33,8 +33,12 @@ done)
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" != 0 ]; then
+    become_root="su -c"
+    if command -v sudo >/dev/null 2>&1; then
+        become_root="sudo sh -c"
+    fi
     echo "weir: packages are missing; run this, then try again:" >&2
-    echo "  sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends ${missing% }'" >&2
+    echo "  $become_root 'apt-get update && apt-get install -y --no-install-recommends ${missing% }'" >&2
     exit 1
 fi
 
