@@ -203,10 +203,11 @@ static void check_captures(
     static const struct str prefix = { "capture.", 8 };
 
     while (template_next(&template, &part)) {
-        struct str name = { part.word.at + prefix.len, part.word.len - prefix.len };
+        struct str name;
 
         if (part.word.at == NULL || !str_starts(part.word, prefix))
             continue;
+        name = (struct str){ part.word.at + prefix.len, part.word.len - prefix.len };
         if (!path_has_capture(route->match.path, name))
             PROBLEM(r, n, "blueprint_unknown_capture", "%s: ${%.*s}: `match.path` has no {%.*s}",
                 reading_where(r), STR_ARG(part.word), STR_ARG(name));

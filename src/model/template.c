@@ -55,12 +55,13 @@ static int word_of(struct str inside, struct str *name)
 
 bool template_next(struct str *text, struct template_part *part)
 {
-    const char *end = text->at + text->len;
     const char *p = text->at;
+    const char *end;
 
     *part = (struct template_part){ .text = STR_NONE, .word = STR_NONE };
     if (text->len == 0)
         return false;
+    end = p + text->len;
     if (str_starts(*text, STR("$${"))) {
         part->text = (struct str){ p + 1, 2 };
         p += 3;

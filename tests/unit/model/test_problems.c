@@ -148,7 +148,7 @@ static const struct wrong table[] = {
     { "certificates: {a: {local: true, hosts: x.org}, b: {local: true, hosts: x.org}}\n"
       "listeners: {w: {address: ':1', tls: {certificates: [a, b]}}}\n",
         "blueprint_duplicate_host", 2, 0, "x.org" },
-    { BASE "routes: [{match: {pth: /}, too: shop}]\n", "blueprint_unknown_word", 3, 27, "\"to\"" },
+    { BASE "routes: [{match: {pth: /}, too: shop}]\n", "blueprint_unknown_word", 3, 28, "\"to\"" },
     { "services: {s: {}}\n", "blueprint_no_origins", 1, 15, "nothing behind it" },
     { "services: {s: {origins: [a:1], run: {command: x}}}\n", "blueprint_run_and_origins", 1, 0,
         "either" },
