@@ -164,6 +164,12 @@ def output_has(story, name, where, negated, text):
         raise Failed(f"{where} of {name} {'has' if negated else 'lacks'} {wanted!r}:\n{got[-2000:]}")
 
 
+def noticed(story, name, text):
+    notices = story.weirs[name].notices
+    if not any(content(text).decode() in notice for notice in notices):
+        raise Failed(f"systemd was not told {text}, but {notices}")
+
+
 def file_there(story, negated, name):
     if os.path.exists(os.path.join(story.folder, name)) == bool(negated):
         raise Failed(f"{name} is {'' if negated else 'not '}there")
@@ -174,5 +180,6 @@ TABLE = [
     (re.compile(r"(\w+)\.log has (no |\d+ times )?(.+)"), log_has),
     (re.compile(r"(\w+)\.status (\S+) (==|!=|<=|>=|<|>) (.+)"), status_is),
     (re.compile(r"(\w+)\.(stderr|stdout) (?:has )?(no )?(\".+\")", re.S), output_has),
+    (re.compile(r"(\w+)\.notices have (\".+\")"), noticed),
     (re.compile(r"(no )?file (\S+)"), file_there),
 ]

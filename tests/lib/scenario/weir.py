@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 from .language import Failed, Wrong
@@ -32,8 +33,10 @@ class Weir:
         given = re.search(r"from (\S+)", options)
         self.given = story.source(given.group(1)) if given else None
         self.blueprint = self.given or self.path("weir.yaml")
-        self.more = re.search(r"with (.+)", options)
+        self.watchdog = re.search(r"watched every (\d+)us", options)
+        self.more = re.search(r"with (--.+)", options)
         self.text = ""
+        self.notices = []
         self.process = None
         self.exit = None
         self.log_mark = 0
@@ -60,12 +63,7 @@ class Weir:
     # ---- life ----
 
     def start(self):
-        ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        ready_path = self.path("ready.sock")
-        if os.path.exists(ready_path):
-            os.unlink(ready_path)
-        ready.bind(ready_path)
-        os.chmod(ready_path, 0o777)
+        notices = self.listen_for_notices()
         command = [self.story.binary, "serve", self.blueprint, "--state", self.state]
         keep = ()
         if not self.real_time:
@@ -73,30 +71,41 @@ class Weir:
             keep = (self.story.clock.fd,)
         if self.more:
             command += self.more.group(1).split()
-        env = dict(os.environ, NOTIFY_SOCKET=ready_path, **self.story.environment)
+        env = dict(os.environ, NOTIFY_SOCKET=self.path("notify.sock"), **self.story.environment)
+        if self.watchdog:
+            env["WATCHDOG_USEC"] = self.watchdog.group(1)
         with open(self.path("stdout"), "ab") as out, open(self.path("stderr"), "ab") as err:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out,
-                                            stderr=err, pass_fds=keep, env=env, cwd=self.folder,
-                                            start_new_session=False)
+                                            stderr=err, pass_fds=keep, env=env, cwd=self.folder)
         self.exit = None
-        try:
-            self.await_ready(ready)
-        finally:
-            ready.close()
+        self.await_ready(notices)
 
-    def await_ready(self, ready):
-        ready.settimeout(0.05)
+    def listen_for_notices(self):
+        """What Weir tells systemd, gathered from here on."""
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        path = self.path("notify.sock")
+        if os.path.exists(path):
+            os.unlink(path)
+        sock.bind(path)
+        os.chmod(path, 0o777)
+        notices = self.notices = []
+
+        def gather():
+            while True:
+                notices.append(sock.recv(4096).decode())
+        threading.Thread(target=gather, daemon=True).start()
+        return notices
+
+    def await_ready(self, notices):
         end = time.monotonic() + self.story.patience * 2
         while time.monotonic() < end:
-            try:
-                if b"READY=1" in ready.recv(4096):
-                    return
-            except socket.timeout:
-                pass
+            if any("READY=1" in notice for notice in notices):
+                return
             if self.process.poll() is not None:
                 self.exit = self.process.returncode
                 raise Failed(f"weir {self.name} ended with {self.exit} before it was ready")
             self.story.tick()
+            time.sleep(0.002)
         raise Failed(f"weir {self.name} was not ready in time")
 
     def stop(self, how=signal.SIGTERM):
