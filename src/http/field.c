@@ -18,7 +18,7 @@ const struct str field_names[HTTP_FIELD_COUNT] = { HTTP_FIELDS(NAME) };
 const uint8_t field_flags[HTTP_FIELD_COUNT + 1] = { HTTP_FIELDS(FLAGS) 0 };
 #undef FLAGS
 
-#define AT(id, len, first, last) [FIELD_SLOT(len, first, last)] = HTTP_##id + 1
+#define AT(id, len, first, last) [FIELD_SLOT(len, first, last)] = (HTTP_##id + 1)
 
 const uint8_t field_slots[FIELD_SLOTS] = {
     AT(HOST, 4, 'h', 't'),

@@ -97,12 +97,16 @@ static void skip(struct str *s, size_t n)
     s->len -= n;
 }
 
-/* Up to one of the bytes that end a token here. */
+static bool ends_token(char c)
+{
+    return c == '=' || c == ';' || c == ',' || c == ' ' || c == '\t';
+}
+
 static struct str take_token(struct str *s)
 {
     size_t n = 0;
 
-    while (n < s->len && memchr("=;, \t", s->at[n], 5) == NULL)
+    while (n < s->len && !ends_token(s->at[n]))
         n++;
     skip(s, n);
     return (struct str){ s->at - n, n };

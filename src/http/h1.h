@@ -96,8 +96,9 @@ struct h1_head {
     unsigned minor;  /* HTTP/1.x */
     bool keep_alive; /* by version and Connection */
     bool expect_continue;
-    struct str upgrade; /* value of Upgrade when Connection names it; at NULL: none.  Never h2c, */
-                        /* never on a request with a body */
+    struct str
+        upgrade; /* value of Upgrade when Connection names it, at NULL: none; not with a body, */
+                 /* never h2c; in responses only of a 101 */
     enum h1_framing framing;
     uint64_t content_length;
     uint32_t head_len; /* what h1_parse() returned: the body begins there */

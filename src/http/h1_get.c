@@ -31,9 +31,10 @@ struct str h1_join(const struct h1_head *h, enum http_field_id id, char *to, siz
         if (!copied && n > 0)
             memcpy(to, all.at, n);
         copied = true;
-        memcpy(to + n, ", ", 2);
-        memcpy(to + n + 2, more.at, more.len);
-        n += more.len + 2;
+        to[n++] = ',';
+        to[n++] = ' ';
+        memcpy(to + n, more.at, more.len);
+        n += more.len;
     }
     return copied ? (struct str){ to, n } : all;
 }

@@ -216,7 +216,8 @@ static void apply_connection(struct h1_parser *p)
 
     h->keep_alive =
         !(p->said & H1_SAID_CLOSE) && (h->minor == 1 || (p->said & H1_SAID_KEEP_ALIVE) != 0);
-    if ((p->said & H1_SAID_UPGRADE) && h->minor == 1)
+    /* A 200 that offers h2 by Upgrade, as some origins send, switches nothing. */
+    if ((p->said & H1_SAID_UPGRADE) && h->minor == 1 && (!p->response || h->status == 101))
         h->upgrade = h1_get(h, HTTP_UPGRADE);
     if (p->said & H1_SAID_NAMES)
         mark_named(h);

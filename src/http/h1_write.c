@@ -69,7 +69,7 @@
 enum { FIRST = 100, LAST = 599, BEFORE_PHRASE = 13 }; /* "HTTP/1.1 200 " */
 
 #define LINE(code, phrase)                                                                         \
-    [code - FIRST] = { "HTTP/1.1 " #code " " phrase "\r\n",                                        \
+    [(code)-FIRST] = { "HTTP/1.1 " #code " " phrase "\r\n",                                        \
         sizeof("HTTP/1.1 " #code " " phrase "\r\n") - 1 },
 static const struct str lines[LAST - FIRST + 1] = { STATUSES(LINE) };
 #undef LINE

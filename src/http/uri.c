@@ -31,30 +31,59 @@ static bool decode(struct str raw, size_t *i, char *c, bool *escaped)
     return *c != '\0';
 }
 
+/* In lower case too: that is what one escaped twice leaves. */
+static bool at_escaped_slash(struct str s, size_t i)
+{
+    struct str three = { s.at + i, 3 };
+
+    return s.len - i >= 3 && (str_eq_nocase(three, STR("%2f")) || str_eq_nocase(three, STR("%5c")));
+}
+
 /*
- * The segment that ends the path of n bytes is complete: an empty one goes, "."
- * goes, ".." takes the one before it along.  `last`: no '/' follows, so that
- * what is left keeps its own.  False when that climbs above the root, also by
- * "..;x", which servers with path parameters read as "..".
+ * Is there a ".." in the segment that other servers may see: before a path
+ * parameter ("..;x"), or beside an escaped slash ("..%2Fx")?
+ */
+static bool hides_parent(struct str segment)
+{
+    for (size_t i = 0; i + 2 <= segment.len; i++) {
+        size_t after = i + 2;
+
+        if (segment.at[i] != '.' || segment.at[i + 1] != '.')
+            continue;
+        if ((i == 0 || (i >= 3 && at_escaped_slash(segment, i - 3))) &&
+            (after == segment.len || segment.at[after] == ';' || at_escaped_slash(segment, after)))
+            return true;
+    }
+    return false;
+}
+
+/* The last segment of the path of n bytes begins there. */
+static size_t segment_start(const char *path, size_t n)
+{
+    while (path[n - 1] != '/')
+        n--;
+    return n;
+}
+
+/*
+ * The last segment of the path of *n bytes is complete: an empty one and "." go,
+ * ".." takes the one before it along.  `last`: no '/' follows.  False when that
+ * climbs above the root, or hides a "..".
  */
 static bool end_segment(char *to, size_t *n, bool last)
 {
-    size_t from = *n;
-    size_t len;
+    size_t from = segment_start(to, *n);
+    struct str segment = { to + from, *n - from };
 
-    while (to[from - 1] != '/')
-        from--;
-    len = *n - from;
-    if (len >= 2 && to[from] == '.' && to[from + 1] == '.' && (len == 2 || to[from + 2] == ';')) {
-        if (from == 1 || len > 2)
+    if (str_is(segment, "..")) {
+        if (from == 1)
             return false;
-        from--;
-        while (to[from - 1] != '/')
-            from--;
+        *n = segment_start(to, from - 1);
+    } else if (str_is(segment, ".")) {
         *n = from;
-    } else if (len == 1 && to[from] == '.') {
-        *n = from;
-    } else if (len > 0 && !last) {
+    } else if (hides_parent(segment)) {
+        return false;
+    } else if (segment.len > 0 && !last) {
         to[(*n)++] = '/';
     }
     return true;

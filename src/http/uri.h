@@ -13,12 +13,17 @@
  * The path that routes are matched against: percent-decoded once, empty and
  * dot segments removed (RFC 3986 5.2.4), always beginning with '/'.  %2F and
  * %5C stay encoded, so that they cannot change segments.  to must have
- * raw.len + 1 bytes.  False (refuse with 400) for a bad escape, %00, or a path
- * that climbs above the root.  When raw is already normal *out is raw itself.
+ * raw.len + 1 bytes.  False (refuse with 400) for a bad escape, %00, a raw
+ * space, control byte or backslash, and a path that climbs above the root or
+ * hides a ".." from us that another server may see ("..;x", "..%2F").  When raw
+ * is already normal *out is raw itself.
  */
 bool uri_normalize_path(struct str raw, char *to, struct str *out);
 
-/* Host without port, lower case, without a trailing dot, into to[256]; false when not a valid host. */
+/*
+ * Host without port, lower case, without a trailing dot, into to[256]; an IPv6
+ * address keeps its brackets.  False when not a valid host.
+ */
 bool uri_normalize_host(struct str host, char *to, struct str *out);
 
 /* The next name=value of a query string; both still encoded. False at the end. */
@@ -34,6 +39,7 @@ struct str cookie_get(struct str cookies, struct str name);
  * The client behind trusted proxies: walks X-Forwarded-For (or Forwarded's for=)
  * from the right while the addresses are trusted; the first that is not is the
  * client.  peer when the header is absent, malformed, or peer is not trusted.
+ * Both are whole lists: a header may come in several fields, see h1_join().
  */
 struct ip forwarded_client(struct ip peer, struct str x_forwarded_for, struct str forwarded,
     const struct cidr_set *trusted);

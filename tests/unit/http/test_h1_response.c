@@ -53,6 +53,8 @@ static const struct reading readings[] = {
     /* switching protocols */
     R(GET, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket" PE,
         "101 Switching Protocols, 1.1 none, keep, upgrade websocket"),
+    R(GET, OK "Connection: Upgrade\r\nUpgrade: h2,h2c\r\nContent-Length: 0" PE,
+        "200 OK, 1.1 length 0, keep"),
     R(GET, "HTTP/1.1 101 X\r\nUpgrade: websocket" PE, "101 X, 1.1 none, keep"),
 
     /* the reason phrase */
