@@ -20,11 +20,6 @@ enum {
     CHECK_EVERY = 1000, /* ms between looks at a slow body */
 };
 
-static const struct client_limits *limits_of(const struct conn *c)
-{
-    return &c->worker->binding->blueprint->client;
-}
-
 /* ---- the end ---- */
 
 static void unref_acceptor(struct acceptor *a)
@@ -131,7 +126,7 @@ static bool handshake(struct conn *c)
         c->phase = CONN_IDLE;
         c->s.readable = true;
         timer_set(
-            c->worker->loop, &c->timer, loop_now(c->worker->loop) + limits_of(c)->header_timeout);
+            c->worker->loop, &c->timer, loop_now(c->worker->loop) + conn_limits(c)->header_timeout);
         return true;
     }
     case TLS_WANT_READ:
@@ -296,9 +291,9 @@ static void begin(struct acceptor *a, int fd, const struct addr *from)
     if (a->tls != NULL) {
         c->phase = CONN_TLS;
         c->s.tls = tls_accept(a->tls, fd, on_key, c);
-        timer_set(w->loop, &c->timer, loop_now(w->loop) + limits_of(c)->tls_timeout);
+        timer_set(w->loop, &c->timer, loop_now(w->loop) + conn_limits(c)->tls_timeout);
     } else {
-        timer_set(w->loop, &c->timer, loop_now(w->loop) + limits_of(c)->header_timeout);
+        timer_set(w->loop, &c->timer, loop_now(w->loop) + conn_limits(c)->header_timeout);
     }
     if (loop_add(w->loop, &c->s.watch) == -1)
         conn_close(c);

@@ -60,6 +60,16 @@ struct conn {
     uint64_t lingered;
 };
 
+static inline const struct client_limits *conn_limits(const struct conn *c)
+{
+    return &c->worker->binding->blueprint->client;
+}
+
+static inline msec_t conn_now(const struct conn *c)
+{
+    return loop_now(c->worker->loop);
+}
+
 void conn_accept(struct acceptor *a);
 /* Goes on as far as it can without waiting. */
 void conn_advance(struct conn *c);
@@ -70,7 +80,7 @@ void conn_close(struct conn *c);
 /* Nothing is in flight here, or after the present response: a drain. */
 void conn_retire(struct conn *c);
 
-/* ---- h1_front.c ---- */
+/* ---- HTTP/1.1: h1_*.c ---- */
 
 extern const struct front h1_front;
 /* Each goes on as far as it can; false: wait for the loop. */

@@ -103,7 +103,7 @@ struct passage {
     struct timer total_timer;
     struct proxy proxy;
     struct response response;
-    const char *reason; /* word for the log: why it was refused or failed; NULL: fine */
+    const char *reason;           /* word for the log: why it was refused or failed; NULL: fine */
     const struct limit *observed; /* a limit in observe mode that would have refused it */
     bool client_gone;
     bool logged;
