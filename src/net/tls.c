@@ -252,29 +252,44 @@ static enum tls_result established(struct tls *t)
     return tls_bio_flush(t);
 }
 
+/* What there is to send first; then, if a short read had stopped us, whether more has come. */
+static enum tls_result handshake_wants_read(struct tls *t, bool *again)
+{
+    enum tls_result sent = tls_bio_flush(t);
+
+    *again = sent == TLS_OK && !t->empty;
+    t->drained = false;
+    return sent == TLS_OK ? TLS_WANT_READ : sent == TLS_WANT_WRITE ? sent : failed(t);
+}
+
 static enum tls_result handshake_step(struct tls *t)
 {
-    enum tls_result sent;
-    int result;
+    enum tls_result result = TLS_OK;
+    bool again = true;
+    int done;
 
     if (t->parked == NULL)
         t->drained = false;
-    t->thread->running = t;
-    ERR_clear_error();
-    result = SSL_do_handshake(t->ssl);
-    t->thread->running = NULL;
-    if (result == 1)
-        return established(t);
-    switch (SSL_get_error(t->ssl, result)) {
-    case SSL_ERROR_WANT_READ:
-        sent = tls_bio_flush(t);
-        return sent == TLS_OK ? TLS_WANT_READ : sent == TLS_WANT_WRITE ? sent : failed(t);
-    case SSL_ERROR_WANT_ASYNC:
-        tls_bio_stash(t);
-        return TLS_WANT_KEY;
-    default: /* all else is the end */
-        return failed(t);
+    while (again) {
+        t->thread->running = t;
+        ERR_clear_error();
+        done = SSL_do_handshake(t->ssl);
+        t->thread->running = NULL;
+        again = false;
+        if (done == 1)
+            return established(t);
+        switch (SSL_get_error(t->ssl, done)) {
+        case SSL_ERROR_WANT_READ:
+            result = handshake_wants_read(t, &again);
+            break;
+        case SSL_ERROR_WANT_ASYNC:
+            tls_bio_stash(t);
+            return TLS_WANT_KEY;
+        default: /* all else is the end */
+            return failed(t);
+        }
     }
+    return result;
 }
 
 enum tls_result tls_handshake(struct tls *t)
@@ -284,10 +299,8 @@ enum tls_result tls_handshake(struct tls *t)
 
     if (t->error != NULL)
         return TLS_FAILED;
-    if (t->parked != NULL && !t->parked->answered) {
-        t->drained = false; /* the socket has something to say */
+    if (t->parked != NULL && !t->parked->answered)
         return TLS_WANT_KEY;
-    }
     if (t->left.len > 0 && t->parked == NULL && !t->hold) {
         result = tls_bio_flush(t);
         if (result != TLS_OK)
@@ -322,6 +335,19 @@ static enum tls_result read_failed(struct tls *t, int result)
     }
 }
 
+/* A short read may have been the last one before the peer closed, which nobody would announce. */
+static int read_on(struct tls *t, char *to, size_t room, size_t *n)
+{
+    int result = SSL_read_ex(t->ssl, to, room, n);
+
+    if (result != 1 && t->drained && !t->empty &&
+        SSL_get_error(t->ssl, result) == SSL_ERROR_WANT_READ) {
+        t->drained = false;
+        result = SSL_read_ex(t->ssl, to, room, n);
+    }
+    return result;
+}
+
 /* Behind bytes that came well: the next call will say why, OpenSSL would have forgotten. */
 static void note_failure(struct tls *t, int result)
 {
@@ -343,7 +369,7 @@ enum tls_result tls_read(struct tls *t, void *to, size_t room, size_t *n)
     ERR_clear_error();
     do {
         size_t more = 0;
-        int result = SSL_read_ex(t->ssl, (char *)to + got, room - got, &more);
+        int result = read_on(t, (char *)to + got, room - got, &more);
 
         if (result != 1 && got == 0)
             return read_failed(t, result);

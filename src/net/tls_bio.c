@@ -37,6 +37,7 @@ static int read_socket(BIO *b, char *to, size_t room, size_t *n)
     do
         got = recv(t->fd, to, room, 0);
     while (got < 0 && errno == EINTR);
+    t->empty = got <= 0;
     if (got > 0) {
         t->drained = (size_t)got < room;
         *n = (size_t)got;

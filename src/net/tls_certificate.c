@@ -117,7 +117,7 @@ static X509 *read_chain(
             err, ERR_LIMIT, "tls_certificate", "the certificate chain is over %d bytes", PEM_MAX);
         return NULL;
     }
-    text = BIO_new_mem_buf(pem.at, (int)pem.len);
+    text = BIO_new_mem_buf(pem.len > 0 ? pem.at : "", (int)pem.len);
     MUST(text != NULL);
     leaf = next_certificate(f, text, err);
     if (leaf == NULL && err->kind == ERR_NONE)

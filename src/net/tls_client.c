@@ -88,7 +88,7 @@ static int add_authorities(struct tls_context *c, struct str pem, struct err *er
 
     if (pem.len > CA_PEM_MAX)
         return err_set(err, ERR_LIMIT, "tls_ca", "the authorities are over %d bytes", CA_PEM_MAX);
-    text = BIO_new_mem_buf(pem.at, (int)pem.len);
+    text = BIO_new_mem_buf(pem.len > 0 ? pem.at : "", (int)pem.len);
     MUST(text != NULL);
     for (;;) {
         x = X509_new_ex(c->family->ctx, NULL);

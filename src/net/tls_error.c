@@ -46,6 +46,8 @@ static const struct word ssl_words[] = {
     { SSL_R_RECORD_TOO_SMALL, "bad_record" },
     { SSL_R_BAD_PACKET, "bad_record" },
     { SSL_R_LENGTH_MISMATCH, "bad_message" },
+    { SSL_R_LENGTH_TOO_SHORT, "bad_message" },
+    { SSL_R_LENGTH_TOO_LONG, "bad_message" },
     { SSL_R_BAD_LENGTH, "bad_message" },
     { SSL_R_BAD_EXTENSION, "bad_message" },
     { SSL_R_EXCESSIVE_MESSAGE_SIZE, "bad_message" },

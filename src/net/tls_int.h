@@ -145,7 +145,8 @@ struct tls {
     int fd;
     int broken; /* errno of the socket; nothing goes out any more */
     bool established;
-    bool drained;      /* the socket had no more than it gave */
+    bool drained;      /* the socket had no more than it gave: do not ask again in this call */
+    bool empty;        /* the last read brought nothing */
     bool eof;          /* the peer has closed its side */
     bool mute;         /* going away: what OpenSSL still writes is dropped */
     bool hold;         /* what is in `left` may wait for the next record */

@@ -250,8 +250,8 @@ static int on_ticket(SSL *ssl, unsigned char name[16], unsigned char iv[EVP_MAX_
         return 0;
     if (EVP_DecryptInit_ex2(cipher, aes, key + 48, iv, NULL) != 1 || !key_mac(mac, key))
         return -1;
-    /* TLS 1.3 gets a new ticket with each resumption anyway. */
-    return newest ? 1 : 2;
+    /* RFC 8446 C.4: a TLS 1.3 client uses a ticket once, lest it be recognised by it. */
+    return newest && SSL_version(ssl) != TLS1_3_VERSION ? 1 : 2;
 }
 
 void tls_set_ticket_keys(struct tls_context *c, const uint8_t (*keys)[TLS_TICKET_KEY], size_t n)
