@@ -75,7 +75,8 @@ enum metric_type { METRIC_COUNTER, METRIC_COUNTER_NSEC, METRIC_GAUGE, METRIC_HIS
         "CPU time used by the role's process.") \
     M(PROCESS_MEMORY, "weir_process_resident_memory_bytes", GAUGE, "role", \
         "Resident memory of the role's process.") \
-    M(PROCESS_FDS, "weir_process_open_fds", GAUGE, "role", "Open descriptors of the role's process.") \
+    M(PROCESS_FDS, "weir_process_open_fds", GAUGE, "role", \
+        "Open descriptors of the role's process.") \
     M(BUILD, "weir_build_info", GAUGE, "version", "Always 1; the version of this binary.")
 /* clang-format on */
 
