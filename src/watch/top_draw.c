@@ -209,27 +209,49 @@ static void draw_refusals(struct pen *p, const struct top_totals *n)
     end_line(p);
 }
 
-static void draw_processes(struct pen *p, const struct top *t)
+/* Origin processes are called SERVICE/NUMBER, Weir's own by their role. */
+static bool is_instance(const struct top_process *proc)
+{
+    return proc->role.len > 0 && memchr(proc->role.at, '/', proc->role.len) != NULL;
+}
+
+static void draw_process(struct pen *p, const struct top_process *proc)
 {
     char a[CELL_MAX];
     char b[CELL_MAX];
 
-    for (size_t i = 0; i < t->nprocesses; i++) {
-        const struct top_process *proc = &t->processes[i];
+    if (!proc->up)
+        set_style(p, RED);
+    put_name(p, proc->role);
+    if (!proc->up)
+        put(p, " down");
+    else if (!is_instance(proc))
+        put(p, " %s %% %s", format_percent(proc->cpu, 1, a), format_bytes(proc->memory_bytes, b));
+    if (proc->restarts > 0)
+        put(p, " (%s restarts)", format_number(proc->restarts, a));
+    set_style(p, PLAIN);
+    put(p, "   ");
+}
 
-        put(p, "%s", i > 0 ? "   " : "");
-        if (!proc->up)
-            set_style(p, RED);
-        put_name(p, proc->role);
-        if (proc->up)
-            put(p, " %s %% %s", format_percent(proc->cpu, 1, a),
-                format_bytes(proc->memory_bytes, b));
-        else
-            put(p, " down");
-        if (proc->restarts > 0)
-            put(p, " (%s restarts)", format_number(proc->restarts, a));
-        set_style(p, PLAIN);
+/* The roles, then the origin processes: those that are down or have died by name. */
+static void draw_processes(struct pen *p, const struct top *t)
+{
+    size_t instances = 0;
+    size_t up = 0;
+
+    for (size_t i = 0; i < t->nprocesses; i++)
+        if (!is_instance(&t->processes[i]))
+            draw_process(p, &t->processes[i]);
+    for (size_t i = 0; i < t->nprocesses; i++) {
+        if (!is_instance(&t->processes[i]))
+            continue;
+        instances++;
+        up += t->processes[i].up;
+        if (!t->processes[i].up || t->processes[i].restarts > 0)
+            draw_process(p, &t->processes[i]);
     }
+    if (instances > 0)
+        put(p, "origin processes %zu/%zu up", up, instances);
     end_line(p);
 }
 
