@@ -220,7 +220,7 @@ static void on_listener(struct channel *c, struct message *m, void *arg)
     for (unsigned i = 0; i < m->nfds; i++) {
         struct str address = { xstrndup(m->body.at, m->body.len), m->body.len };
 
-        give(e, i % e->nworkers,
+        give(e, (unsigned)(m->id + i) % e->nworkers,
             (struct order){ .kind = ORDER_LISTEN, .address = address, .fd = m->fds[i] });
         m->fds[i] = -1;
     }

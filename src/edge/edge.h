@@ -8,8 +8,10 @@
  *
  *   control -> edge   EDGE_LISTENER    body: the listener's address as the blueprint writes it;
  *                                      1..8 listening sockets for it (SO_REUSEPORT, one a worker;
- *                                      a unix socket has one).  Repeated messages add.  Kept until
- *                                      an EDGE_CONFIG no longer names the address.
+ *                                      a unix socket has one); id: how many of the address came
+ *                                      before these.  A worker that has one for the address keeps
+ *                                      it, so that all may be sent again.  Kept until an
+ *                                      EDGE_CONFIG no longer names the address.
  *                     EDGE_CONFIG      the bundle as memfd, a JSON object:
  *                                        blueprint     the canonical text, as a string
  *                                        certificates  {NAME: {chain: PEM, ocsp: base64 or absent}}

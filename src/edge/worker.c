@@ -60,9 +60,17 @@ static void on_accept(struct watch_fd *watch, unsigned events)
 
 void worker_add_acceptor(struct worker *w, struct str address, int fd)
 {
-    struct acceptor *a = xcalloc(1, sizeof(*a));
+    struct acceptor *a;
     int one = 1;
 
+    list_each(it, after, &w->acceptors)
+    {
+        if (str_eq(list_item(it, struct acceptor, link)->address, address)) {
+            close(fd); /* another control, or a later blueprint, names the same socket */
+            return;
+        }
+    }
+    a = xcalloc(1, sizeof(*a));
     /* Connections inherit it: one call here instead of one for each. */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     a->watch.fd = fd;

@@ -1,0 +1,93 @@
+/*
+ * client - see client_int.h.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/mem.h"
+#include "cli/client_int.h"
+#include "model/blueprint.h"
+
+/* Where the blueprint in this folder says that the state is. */
+static char *state_of_blueprint(void)
+{
+    const struct blueprint_options options = { NULL, NULL };
+    struct problems problems;
+    struct blueprint *b;
+    char *state = NULL;
+
+    if (access("weir.yaml", R_OK) != 0)
+        return NULL;
+    b = blueprint_load("weir.yaml", &options, &problems);
+    if (b != NULL)
+        state = xstrdup(b->state.at);
+    problems_free(&problems);
+    blueprint_unref(b);
+    return state;
+}
+
+struct client *command_client(const struct command_line *line, struct err *err)
+{
+    return client_new(
+        command_option(line, "socket"), command_option(line, "state"), state_of_blueprint, err);
+}
+
+static int error_of(const json_t *root, unsigned status, struct err *err)
+{
+    const json_t *error = json_object_get(root, "error");
+    const char *text = json_string_value(json_object_get(error, "text"));
+    enum err_kind kind = status < 500 && status != 403 ? ERR_CONFIG : ERR_PEER;
+
+    /* The id lives as long as the answer, and errors keep theirs for ever: a fixed one. */
+    return err_set(
+        err, kind, "refused", "%s", text != NULL ? text : "Weir refused, and did not say why");
+}
+
+int command_ask(const struct command_line *line, const char *method, const char *target,
+    json_t *body, msec_t timeout, bool keep, json_t **root, unsigned *status, struct err *err)
+{
+    struct client *c = command_client(line, err);
+    auto_free char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
+    struct client_answer answer;
+    int result = 0;
+
+    json_decref(body);
+    if (c == NULL)
+        return -1;
+    if (client_ask(c, method, target, NULL, str_from(text), timeout, &answer, err) == -1) {
+        client_free(c);
+        return -1;
+    }
+    client_free(c);
+    *root = json_loadb(answer.body.data, answer.body.len, 0, NULL);
+    buf_free(&answer.body);
+    if (*root == NULL)
+        return err_set(err, ERR_PEER, "client_answer", "the answer of Weir is not JSON");
+    if (status != NULL)
+        *status = answer.status;
+    if (answer.status >= 400 && !keep) {
+        result = error_of(*root, answer.status, err);
+        json_decref(*root);
+    }
+    return result;
+}
+
+const char *json_text_at(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+
+    return s != NULL ? s : "";
+}
+
+json_int_t json_number_at(const json_t *o, const char *key)
+{
+    return json_integer_value(json_object_get(o, key));
+}
+
+void command_print_json(const json_t *root)
+{
+    auto_free char *text = json_dumps(root, JSON_INDENT(2));
+
+    printf("%s\n", text != NULL ? text : "null");
+}

@@ -1,0 +1,106 @@
+/*
+ * control - the role that knows the blueprint, and tells the others what to do.
+ *
+ * role_control.c: life; apply.c: a new blueprint, all of it or nothing;
+ * deliver.c: the live one to an edge or a keeper that has just started;
+ * origins.c: origin processes; resolver.c: DNS; log_file.c; tickets.c;
+ * admin.c, api*.c: the admin API; scrape.c: metrics; ready.c: what is printed.
+ *
+ * One thread; everything here belongs to its loop.
+ */
+#ifndef WEIR_DAEMON_CONTROL_INT_H
+#define WEIR_DAEMON_CONTROL_INT_H
+
+#include "daemon/asks.h"
+#include "daemon/messages.h"
+#include "daemon/start.h"
+#include "daemon/tickets.h"
+#include "daemon/version.h"
+#include "edge/edge.h"
+
+struct control;
+struct apply;
+struct admin;
+struct origins;
+struct resolver;
+
+enum { ASK_TIMEOUT = 10000 /* for answers that need no more than another process's attention */ };
+
+struct control {
+    struct loop *loop;
+    struct arena arena; /* start, plan */
+    struct start start;
+    struct plan plan;
+    struct channel *life;
+    struct channel *edge;   /* NULL while there is none */
+    struct channel *keeper; /* NULL while there is none */
+    struct asks asks;
+    struct version *live; /* NULL until the first apply is done */
+    struct apply *applying;
+    bool edge_fresh; /* it has had no configuration from us or a former control */
+    struct tickets tickets;
+    struct origins *origins;
+    struct resolver *resolver;
+    struct admin *admin;
+    struct timer upkeep;
+    uint64_t applies_ok;
+    uint64_t applies_refused;
+    bool draining;
+};
+
+/* ---- apply.c ---- */
+
+struct apply_request {
+    const char *path;         /* NULL: the same as last time */
+    const char *environment;  /* NULL: none (with path NULL: the same) */
+    struct str canonical;     /* instead of reading path, when len > 0 */
+    struct blueprint *loaded; /* instead of either: one reference, taken */
+    usec_t applied;           /* when it was applied first, for a new control; 0: now */
+};
+
+struct apply_result {
+    bool ok;
+    struct err err;                  /* when not; the first problem, or what failed */
+    const struct problems *problems; /* of the blueprint, warnings too; never NULL */
+    const struct version *version;   /* the live one */
+    usec_t took;
+};
+
+/* done() is called exactly once, perhaps before this returns. */
+void apply_start(struct control *c, const struct apply_request *request,
+    void (*done)(void *arg, const struct apply_result *result), void *arg);
+void apply_edge_attached(struct control *c);
+void apply_keeper_attached(struct control *c);
+
+/* ---- deliver.c ---- */
+
+/*
+ * Gives the edge listeners, log, tickets, addresses and configuration of a version;
+ * done(arg, err) with err NULL when the edge serves it.
+ */
+void deliver(struct control *c, const struct version *v,
+    void (*done)(void *arg, const struct err *err), void *arg);
+/* Asks the parent for the sockets of an address; BOUND may come in parts, see messages.h. */
+void deliver_ask_socket(struct control *c, struct ask *a, struct str address, unsigned backlog,
+    unsigned mode, void (*answer)(struct ask *a, struct message *m));
+/* Has the parent open the key for the keeper, which answers. */
+void deliver_key(struct control *c, struct ask *ask, const struct certificate *certificate,
+    void (*answer)(struct ask *a, struct message *m));
+void deliver_log(struct control *c, const struct log_rule *rule, int fd, uint64_t size);
+/* Tells the parent which sockets to keep. */
+void deliver_keep(struct control *c, const struct version *v);
+
+/* ---- role_control.c ---- */
+
+/* Path in the state folder; the caller frees. */
+char *control_state_path(const struct control *c, const char *name);
+/* "unix:STATE/admin.sock"; the caller frees. */
+char *control_admin_address(const struct control *c);
+void control_drain(struct control *c, msec_t timeout, void (*done)(void *arg), void *arg);
+void control_send_status(struct control *c, bool reloading, const char *text);
+
+/* ---- ready.c ---- */
+
+void ready_write(const struct control *c, struct buf *words, struct buf *json);
+
+#endif

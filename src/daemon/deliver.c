@@ -1,0 +1,239 @@
+/*
+ * deliver - gives the edge all that belongs to a version of the blueprint.
+ *
+ *     BINDING --all sockets forwarded--> CONFIGURING --EDGE_OK--> done
+ *        |                                    |
+ *        +------------- refused, or the edge is gone -----------> done, with the reason
+ *
+ * The sockets are asked of the parent again each time: it has them already, and
+ * the edge keeps those that it knows.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "daemon/control_int.h"
+#include "daemon/log_file.h"
+#include "daemon/origins.h"
+#include "daemon/pack.h"
+#include "daemon/resolver.h"
+
+enum { CONFIG_TIMEOUT = 60000, UNIX_SOCKET_MODE = 0666 };
+
+struct socket_ask {
+    struct ask ask; /* must stay first */
+    struct delivery *delivery;
+    const struct listener *listener;
+    uint64_t sent;
+};
+
+struct delivery {
+    struct ask config; /* must stay first */
+    struct control *control;
+    const struct version *version;
+    struct channel *edge; /* which it began with */
+    struct socket_ask *sockets;
+    size_t nsockets;
+    size_t pending;
+    int log;
+    uint64_t log_size;
+    bool failed;
+    struct err err;
+    void (*done)(void *arg, const struct err *err);
+    void *arg;
+};
+
+static void finish(struct delivery *d)
+{
+    struct delivery last = *d;
+
+    if (d->log >= 0)
+        close(d->log);
+    free(d->sockets);
+    free(d);
+    last.done(last.arg, last.failed ? &last.err : NULL);
+}
+
+/* ---- the log ---- */
+
+static bool same_log(const struct control *c, const struct version *v)
+{
+    const struct log_rule *now = &v->blueprint->log;
+    const struct log_rule *old = c->live != NULL ? &c->live->blueprint->log : NULL;
+
+    return old != NULL && !c->edge_fresh && old->to == now->to &&
+           old->rotate_size == now->rotate_size &&
+           (now->to != LOG_FILE || str_eq(old->path, now->path));
+}
+
+void deliver_log(struct control *c, const struct log_rule *rule, int fd, uint64_t size)
+{
+    uint64_t body[2] = { size, rule->to == LOG_FILE ? rule->rotate_size : 0 };
+
+    if (c->edge != NULL)
+        channel_send(c->edge, EDGE_LOG_FILE, 0, (struct str){ (const char *)body, sizeof(body) },
+            &fd, fd >= 0 ? 1 : 0);
+}
+
+/* ---- configuration ---- */
+
+static void configured(struct ask *a, struct message *m)
+{
+    struct delivery *d = (struct delivery *)(void *)a;
+    struct control *c = d->control;
+
+    if (m != NULL && m->type == EDGE_OK) {
+        c->edge_fresh = false;
+        /* What used to be logged elsewhere goes there to the last line. */
+        if (!same_log(c, d->version))
+            deliver_log(c, &d->version->blueprint->log, d->log, d->log_size);
+    } else {
+        d->failed = true;
+        if (m == NULL)
+            err_set(&d->err, ERR_SYSTEM, "edge_gone",
+                "the edge did not answer (it is being restarted); try again");
+        else
+            err_set(&d->err, ERR_CONFIG, "edge_refused", "%.*s", STR_ARG(m->body));
+    }
+    finish(d);
+}
+
+static void configure(struct delivery *d)
+{
+    struct control *c = d->control;
+    auto_close int fd = -1;
+    struct buf bundle;
+
+    if (c->edge != d->edge || d->failed) {
+        if (!d->failed)
+            err_set(&d->err, ERR_SYSTEM, "edge_gone", "the edge is being restarted; try again");
+        d->failed = true;
+        finish(d);
+        return;
+    }
+    if (c->edge_fresh) {
+        deliver_log(c, &d->version->blueprint->log, d->log, d->log_size);
+        channel_send(c->edge, EDGE_TICKETS, 0, tickets_all(&c->tickets), NULL, 0);
+    }
+    resolver_send_all(c->resolver, c->edge);
+    origins_send_all(c->origins, c->edge);
+    version_bundle(d->version, &bundle);
+    fd = fd_memory("weir-bundle", bundle.data, bundle.len);
+    buf_free(&bundle);
+    ask_put(&c->asks, &d->config, fd >= 0 ? c->edge : NULL, c->edge, EDGE_CONFIG, STR_NONE, &fd, 1,
+        CONFIG_TIMEOUT, configured);
+}
+
+/* ---- sockets ---- */
+
+static void bound(struct ask *a, struct message *m)
+{
+    struct socket_ask *s = (struct socket_ask *)(void *)a;
+    struct delivery *d = s->delivery;
+    struct control *c = d->control;
+
+    if (m != NULL && m->type == LIFE_BOUND) {
+        struct unpack u = unpack_from(m->body);
+        uint32_t left = unpack_u32(&u);
+
+        if (c->edge != NULL && c->edge == d->edge)
+            channel_send(
+                c->edge, EDGE_LISTENER, s->sent, s->listener->address_text, m->fds, m->nfds);
+        s->sent += m->nfds;
+        if (left > 0) {
+            ask_again(a, ASK_TIMEOUT);
+            return;
+        }
+    } else {
+        d->failed = true;
+        if (m != NULL)
+            err_set(&d->err, ERR_CONFIG, "listen_failed", "listener %s: %.*s", s->listener->name.at,
+                STR_ARG(m->body));
+        else
+            err_set(&d->err, ERR_SYSTEM, "parent_silent", "the parent does not answer");
+    }
+    if (--d->pending == 0)
+        configure(d);
+}
+
+void deliver_ask_socket(struct control *c, struct ask *a, struct str address, unsigned backlog,
+    unsigned mode, void (*answer)(struct ask *a, struct message *m))
+{
+    struct buf b;
+
+    buf_init(&b, 1024);
+    pack_str(&b, address);
+    pack_u32(&b, backlog);
+    pack_u32(&b, c->plan.workers);
+    pack_u32(&b, mode);
+    ask_put(&c->asks, a, c->life, NULL, LIFE_BIND, buf_as_str(&b), NULL, 0, ASK_TIMEOUT, answer);
+    buf_free(&b);
+}
+
+void deliver(struct control *c, const struct version *v,
+    void (*done)(void *arg, const struct err *err), void *arg)
+{
+    const struct blueprint *b = v->blueprint;
+    struct delivery *d = xcalloc(1, sizeof(*d));
+
+    d->control = c;
+    d->version = v;
+    d->edge = c->edge;
+    d->log = -1;
+    d->done = done;
+    d->arg = arg;
+    d->sockets = xcalloc(b->nlisteners + 1, sizeof(*d->sockets));
+    if (!same_log(c, v) && log_file_open(&b->log, &d->log, &d->log_size, &d->err) == -1)
+        d->failed = true;
+    d->pending = 1;
+    for (size_t i = 0; i < b->nlisteners && !d->failed; i++) {
+        struct socket_ask *s = &d->sockets[d->nsockets++];
+
+        s->delivery = d;
+        s->listener = &b->listeners[i];
+        d->pending++;
+        deliver_ask_socket(c, &s->ask, b->listeners[i].address_text, b->listeners[i].backlog,
+            UNIX_SOCKET_MODE, bound);
+    }
+    if (--d->pending == 0)
+        configure(d);
+}
+
+/* ---- keys ---- */
+
+void deliver_key(struct control *c, struct ask *ask, const struct certificate *certificate,
+    void (*answer)(struct ask *a, struct message *m))
+{
+    auto_free char *local = certificate->local
+                                ? xasprintf("%s/local/%s.key", c->plan.state, certificate->name.at)
+                                : NULL;
+    struct buf body;
+
+    buf_init(&body, 8192);
+    pack_str(&body, local != NULL ? str_from(local) : certificate->key);
+    ask_put(&c->asks, ask, body.over || c->keeper == NULL ? NULL : c->life, c->keeper,
+        LIFE_OPEN_KEY, buf_as_str(&body), NULL, 0, ASK_TIMEOUT, answer);
+    buf_free(&body);
+}
+
+/* ---- what is no longer named ---- */
+
+void deliver_keep(struct control *c, const struct version *v)
+{
+    auto_free char *admin = NULL;
+    struct buf b;
+
+    buf_init(&b, CHANNEL_BODY_MAX);
+    admin = control_admin_address(c);
+    pack_text(&b, admin);
+    if (v != NULL) {
+        for (size_t i = 0; i < v->blueprint->nlisteners; i++)
+            pack_str(&b, v->blueprint->listeners[i].address_text);
+        if (v->blueprint->metrics.address_text.len > 0)
+            pack_str(&b, v->blueprint->metrics.address_text);
+    }
+    channel_send(c->life, LIFE_KEEP, 0, buf_as_str(&b), NULL, 0);
+    buf_free(&b);
+}

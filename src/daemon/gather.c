@@ -1,0 +1,81 @@
+/*
+ * gather - see gather.h.
+ */
+#include <stdlib.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "daemon/gather.h"
+#include "daemon/pack.h"
+
+enum { EDGE_ACCOUNT_MAX = 256 << 20, GATHER_TIMEOUT = 5000 };
+
+struct gathering {
+    struct ask usage; /* must stay first */
+    struct ask edge;
+    unsigned pending;
+    struct gathered result;
+    void (*done)(void *arg, const struct gathered *g);
+    void *arg;
+};
+
+static void one_done(struct gathering *g)
+{
+    if (--g->pending > 0)
+        return;
+    g->done(g->arg, &g->result);
+    buf_free(&g->result.usage);
+    buf_free(&g->result.edge);
+    free(g);
+}
+
+static void usage_answered(struct ask *a, struct message *m)
+{
+    struct gathering *g = list_item(a, struct gathering, usage);
+
+    if (m != NULL)
+        buf_str(&g->result.usage, m->body);
+    one_done(g);
+}
+
+static void edge_answered(struct ask *a, struct message *m)
+{
+    struct gathering *g = list_item(a, struct gathering, edge);
+    struct err err;
+
+    if (m != NULL && m->nfds == 1 && fd_read_all(m->fds[0], &g->result.edge, &err) == -1)
+        g->result.edge.len = 0;
+    one_done(g);
+}
+
+void gather(struct control *c, uint16_t edge_question, struct str body,
+    void (*done)(void *arg, const struct gathered *g), void *arg)
+{
+    struct gathering *g = xcalloc(1, sizeof(*g));
+
+    g->pending = 2;
+    g->done = done;
+    g->arg = arg;
+    buf_init(&g->result.usage, CHANNEL_BODY_MAX);
+    buf_init(&g->result.edge, EDGE_ACCOUNT_MAX);
+    ask_put(&c->asks, &g->usage, c->life, NULL, LIFE_ASK_USAGE, STR_NONE, NULL, 0, GATHER_TIMEOUT,
+        usage_answered);
+    ask_put(&c->asks, &g->edge, c->edge, NULL, edge_question, body, NULL, 0, GATHER_TIMEOUT,
+        edge_answered);
+}
+
+bool gathered_next(struct str *rest, struct process_usage *out)
+{
+    struct unpack u = unpack_from(*rest);
+
+    if (rest->len == 0)
+        return false;
+    out->role = unpack_str(&u);
+    out->pid = unpack_u64(&u);
+    out->restarts = unpack_u64(&u);
+    out->cpu = unpack_u64(&u);
+    out->resident = unpack_u64(&u);
+    out->fds = unpack_u64(&u);
+    *rest = u.rest;
+    return !u.bad;
+}

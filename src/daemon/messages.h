@@ -1,0 +1,94 @@
+/*
+ * messages - what is said over a lifeline, the channel between the parent and a role.
+ *
+ * Bodies are packed as pack.h says, in the order given.  Each end has a table
+ * of what it accepts from the other (roles.c, role_*.c); anything else ends the
+ * sender.  `id` of an answer is that of its question.
+ *
+ *   parent -> any      LIFE_START       first; struct start, see start.h
+ *                      LIFE_PING        to be answered with LIFE_PONG
+ *   parent -> role     LIFE_ATTACH      u32 enum role of the peer, u32 index (of the edge's worker
+ *                                       for a keeper's channel); one descriptor
+ *   parent -> keeper   LIFE_KEY         id of OPEN_KEY; one descriptor
+ *   parent -> control  LIFE_BOUND       listening sockets (at most 8; more in further BOUNDs: u32
+ *                                       how many are still to come)
+ *                      LIFE_NOT_BOUND   sentence
+ *                      LIFE_NO_KEY      sentence: the file cannot be opened
+ *                      LIFE_FILE        one descriptor, for reading
+ *                      LIFE_NO_FILE     sentence
+ *                      LIFE_RUNNING     u64 pid: answer to RUN
+ *                      LIFE_NOT_RUN     sentence
+ *                      LIFE_PROCESS     u64 number, u64 pid, text note: an origin process that a
+ *                                       former control started; they come behind START
+ *                      LIFE_EXITED      u64 number, u32 wait status
+ *                      LIFE_ISSUED      one descriptor: the certificate
+ *                      LIFE_NOT_ISSUED  sentence
+ *                      LIFE_USAGE       n x {text role, u64 pid, u64 restarts, u64 cpu usec, u64
+ *                                       resident bytes, u64 descriptors}
+ *                      LIFE_APPLY       empty: apply the same file again (SIGHUP)
+ *                      LIFE_DRAIN       empty: drain and stop
+ *   any -> parent      LIFE_PONG        empty
+ *   control -> parent  LIFE_PLAN        struct plan, see start.h: before its sandbox goes up
+ *                      LIFE_FAILED      u32 exit code: cannot start, and has said why; ends Weir
+ *                      LIFE_READY       text for people, text of JSON: it serves
+ *                      LIFE_STATUS      u32 1 while an apply is under way, text: one line (systemd)
+ *                      LIFE_STOPPED     empty: drained; ends Weir
+ *                      LIFE_BIND        text address, u32 backlog, u32 count, u32 mode (unix sockets)
+ *                      LIFE_KEEP        n x text address: all other sockets are closed
+ *                      LIFE_OPEN_KEY    text path
+ *                      LIFE_OPEN_FILE   text path: a certificate, never a file with a private key in it
+ *                      LIFE_RUN         struct process_spec, see processes.h
+ *                      LIFE_SIGNAL      u64 number, u32 signal: to the process group
+ *                      LIFE_ISSUE       text certificate name, n x text host
+ *                      LIFE_ASK_USAGE   empty
+ */
+#ifndef WEIR_DAEMON_MESSAGES_H
+#define WEIR_DAEMON_MESSAGES_H
+
+#include "net/channel.h"
+
+enum role { ROLE_CONTROL, ROLE_KEEPER, ROLE_EDGE, ROLE_COUNT };
+
+enum life_message {
+    LIFE_START = 1,
+    LIFE_PING,
+    LIFE_ATTACH,
+    LIFE_KEY,
+    LIFE_BOUND,
+    LIFE_NOT_BOUND,
+    LIFE_NO_KEY,
+    LIFE_FILE,
+    LIFE_NO_FILE,
+    LIFE_RUNNING,
+    LIFE_NOT_RUN,
+    LIFE_PROCESS,
+    LIFE_EXITED,
+    LIFE_ISSUED,
+    LIFE_NOT_ISSUED,
+    LIFE_USAGE,
+    LIFE_APPLY,
+    LIFE_DRAIN,
+    LIFE_PONG = 64,
+    LIFE_PLAN,
+    LIFE_FAILED,
+    LIFE_READY,
+    LIFE_STATUS,
+    LIFE_STOPPED,
+    LIFE_BIND,
+    LIFE_KEEP,
+    LIFE_OPEN_KEY,
+    LIFE_OPEN_FILE,
+    LIFE_RUN,
+    LIFE_SIGNAL,
+    LIFE_ISSUE,
+    LIFE_ASK_USAGE,
+};
+
+enum { LIFE_SENTENCE_MAX = 1024 };
+
+/* "control", "keeper", "edge" */
+const char *role_name(enum role r);
+/* ROLE_COUNT when there is none of that name. */
+enum role role_find(struct str name);
+
+#endif

@@ -1,0 +1,94 @@
+/*
+ * parent - the process that outlives the others.
+ *
+ *     STARTING --control READY--> SERVING --signal, stop--> DRAINING --STOPPED, time--> ENDING
+ *         |                                                                               ^
+ *         +------------------------------- control FAILED --------------------------------+
+ *
+ * Split over parent.c (life, signals), roles.c (starting and restarting roles)
+ * and requests.c (what control asks for).
+ */
+#ifndef WEIR_DAEMON_PARENT_INT_H
+#define WEIR_DAEMON_PARENT_INT_H
+
+#include "base/mem.h"
+#include "daemon/daemon.h"
+#include "daemon/listeners.h"
+#include "daemon/messages.h"
+#include "daemon/processes.h"
+#include "daemon/pulse.h"
+#include "daemon/start.h"
+#include "net/channel.h"
+
+struct parent;
+
+struct role_process {
+    struct pulse retry; /* must stay first */
+    struct parent *parent;
+    enum role role;
+    pid_t pid; /* 0: not running */
+    struct channel *life;
+    uint64_t restarts;
+    unsigned failures; /* in a row, without a healthy minute between */
+    nsec_t started;
+    nsec_t answered; /* the last PONG */
+    pid_t last_pid;  /* of the one that died last */
+    int last_status;
+};
+
+enum parent_state { PARENT_STARTING, PARENT_SERVING, PARENT_DRAINING, PARENT_ENDING };
+
+struct issuing { /* a local certificate that waits for the issuer, or is being issued */
+    struct list link;
+    uint64_t id;
+    struct buf body;
+};
+
+struct parent {
+    const struct serve_options *options;
+    struct loop *loop;
+    enum parent_state state;
+    int exit_code;
+    struct arena arena; /* the plan's text */
+    bool planned;
+    struct plan plan;
+    struct role_process roles[ROLE_COUNT];
+    struct listeners *listeners;
+    struct processes *processes;
+    struct list issuing;
+    pid_t issuer;
+    struct channel *issuer_life;
+    bool issuer_answered;
+    struct watch_fd signals;
+    struct rlimit files; /* as we were started: for origin processes */
+    struct pulse ping;
+    struct pulse deadline; /* of draining, then of ending */
+    unsigned stop_signals;
+};
+
+/* roles.c */
+void roles_init(struct parent *p);
+void role_start(struct parent *p, enum role r);
+void roles_start_planned(struct parent *p);
+bool role_reaped(struct parent *p, pid_t pid, int status);
+/* Executes ourselves as a role with the other end of *life as its lifeline. -1 with errno. */
+pid_t role_spawn(const struct parent *p, const char *name, int *life);
+void roles_ping(struct parent *p);
+bool roles_are_well(const struct parent *p);
+bool roles_are_gone(const struct parent *p);
+void roles_hang_up(struct parent *p);
+
+/* requests.c */
+extern const struct message_rule control_requests[];
+extern const struct message_rule role_answers[]; /* of the keeper and the edge */
+void requests_control_gone(struct parent *p);
+void requests_send_processes(struct parent *p, struct channel *control);
+void requests_process_exited(void *arg, uint64_t number, int status);
+bool requests_issuer_reaped(struct parent *p, pid_t pid);
+
+/* parent.c */
+void parent_ready(struct parent *p, struct str words, struct str json);
+void parent_drain(struct parent *p);
+void parent_end(struct parent *p, int exit_code);
+
+#endif

@@ -1,0 +1,502 @@
+/*
+ * role_control - the life of the control role; see control_int.h.
+ */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/bug.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "daemon/admin.h"
+#include "daemon/control_int.h"
+#include "daemon/log_file.h"
+#include "daemon/origins.h"
+#include "daemon/pack.h"
+#include "daemon/problem_text.h"
+#include "daemon/resolver.h"
+#include "daemon/role.h"
+#include "daemon/say.h"
+#include "daemon/surroundings.h"
+#include "keeper/messages.h"
+
+enum {
+    ADMIN_BACKLOG = 64,
+    ADMIN_MODE = 0600,
+    UPKEEP_EVERY = 6 * 3600 * 1000, /* ms; local certificates are renewed in time */
+    PROBLEMS_MAX = 4 << 20,
+};
+
+char *control_state_path(const struct control *c, const char *name)
+{
+    return xasprintf("%s/%s", c->plan.state, name);
+}
+
+char *control_admin_address(const struct control *c)
+{
+    return xasprintf("unix:%s/admin.sock", c->plan.state);
+}
+
+void control_send_status(struct control *c, bool reloading, const char *text)
+{
+    struct buf b;
+
+    buf_init(&b, LIFE_SENTENCE_MAX);
+    pack_u32(&b, reloading);
+    pack_text(&b, text);
+    if (c->live != NULL)
+        channel_send(c->life, LIFE_STATUS, 0, buf_as_str(&b), NULL, 0);
+    buf_free(&b);
+}
+
+/* ---- stopping ---- */
+
+struct draining {
+    struct ask ask; /* must stay first */
+    struct control *control;
+    void (*done)(void *arg);
+    void *arg;
+};
+
+static void all_stopped(void *arg)
+{
+    struct draining *d = arg;
+
+    if (d->done != NULL)
+        d->done(d->arg);
+    channel_send(d->control->life, LIFE_STOPPED, 0, STR_NONE, NULL, 0);
+    free(d);
+}
+
+static void drained(struct ask *a, struct message *m)
+{
+    struct draining *d = (struct draining *)(void *)a;
+
+    if (m == NULL)
+        say("the edge did not say that it has drained");
+    origins_stop_all(d->control->origins, all_stopped, d);
+}
+
+void control_drain(struct control *c, msec_t timeout, void (*done)(void *arg), void *arg)
+{
+    struct draining *d = xcalloc(1, sizeof(*d));
+    uint64_t body = timeout;
+
+    c->draining = true;
+    d->control = c;
+    d->done = done;
+    d->arg = arg;
+    ask_put(&c->asks, &d->ask, c->edge, NULL, EDGE_DRAIN,
+        (struct str){ (const char *)&body, sizeof(body) }, NULL, 0, timeout + ASK_TIMEOUT, drained);
+}
+
+/* ---- what the edge says ---- */
+
+static void on_answer(struct channel *ch, struct message *m, void *arg)
+{
+    struct control *c = arg;
+
+    (void)ch;
+    asks_answered(&c->asks, m);
+}
+
+static void on_log_rotate(struct channel *ch, struct message *m, void *arg)
+{
+    struct control *c = arg;
+    const struct log_rule *rule;
+    auto_close int fd = -1;
+    uint64_t size;
+    struct err err;
+
+    (void)ch;
+    (void)m;
+    if (c->live == NULL)
+        return;
+    rule = &c->live->blueprint->log;
+    if (log_file_rotate(rule, &err) == -1 || log_file_open(rule, &fd, &size, &err) == -1) {
+        say("%s; requests go on, and the log with them in the old file", err.text);
+        return;
+    }
+    deliver_log(c, rule, fd, size);
+}
+
+static void on_event(struct channel *ch, struct message *m, void *arg)
+{
+    (void)ch;
+    (void)arg;
+    if (fd_write_all(STDERR_FILENO, m->body.at, m->body.len) == -1)
+        return; /* nobody to tell */
+}
+
+static const struct message_rule from_edge[] = {
+    { EDGE_OK, "ok", CHANNEL_BODY_MAX, 0, on_answer },
+    { EDGE_REFUSED, "refused", CHANNEL_BODY_MAX, 0, on_answer },
+    { EDGE_DATA, "data", CHANNEL_BODY_MAX, 1, on_answer },
+    { EDGE_LOG_ROTATE, "log_rotate", 0, 0, on_log_rotate },
+    { EDGE_EVENT, "event", CHANNEL_BODY_MAX, 0, on_event },
+    { 0 },
+};
+
+static void edge_closed(struct channel *ch, void *arg)
+{
+    struct control *c = arg;
+
+    if (c->edge == ch)
+        c->edge = NULL;
+    asks_gone(&c->asks, ch);
+    channel_free(ch);
+}
+
+/* ---- what the keeper says ---- */
+
+static const struct message_rule from_keeper[] = {
+    { KEEPER_KEY_LOADED, "key_loaded", 256, 0, on_answer },
+    { KEEPER_KEY_REFUSED, "key_refused", CHANNEL_BODY_MAX, 0, on_answer },
+    { KEEPER_KEYS, "keys", CHANNEL_BODY_MAX, 0, on_answer },
+    { 0 },
+};
+
+static void keeper_closed(struct channel *ch, void *arg)
+{
+    struct control *c = arg;
+
+    if (c->keeper == ch)
+        c->keeper = NULL;
+    asks_gone(&c->asks, ch);
+    channel_free(ch);
+}
+
+/* ---- what the parent says ---- */
+
+static void replace(struct control *c, struct channel **at, struct channel *now)
+{
+    struct channel *old = *at;
+
+    *at = now;
+    if (old == NULL)
+        return;
+    asks_gone(&c->asks, old);
+    channel_free(old);
+}
+
+static void on_attach(struct channel *ch, struct message *m, void *arg)
+{
+    struct control *c = arg;
+    uint32_t peer;
+    uint32_t served;
+
+    (void)ch;
+    MUST(role_unpack_attach(m, &peer, &served));
+    if (peer == ROLE_EDGE) {
+        replace(c, &c->edge, channel_new(c->loop, m->fds[0], from_edge, edge_closed, c));
+        c->edge_fresh = served == 0;
+        apply_edge_attached(c);
+    } else if (peer == ROLE_KEEPER) {
+        replace(c, &c->keeper, channel_new(c->loop, m->fds[0], from_keeper, keeper_closed, c));
+        apply_keeper_attached(c);
+    } else {
+        BUG("control talks to the edge and to the keeper alone");
+    }
+    m->fds[0] = -1;
+}
+
+static void on_process(struct channel *ch, struct message *m, void *arg)
+{
+    struct control *c = arg;
+    struct unpack u = unpack_from(m->body);
+    uint64_t number = unpack_u64(&u);
+    uint64_t pid = unpack_u64(&u);
+    struct str note = unpack_str(&u);
+
+    (void)ch;
+    if (unpack_done(&u))
+        origins_adopt(c->origins, number, pid, note);
+}
+
+static void on_exited(struct channel *ch, struct message *m, void *arg)
+{
+    struct control *c = arg;
+    struct unpack u = unpack_from(m->body);
+    uint64_t number = unpack_u64(&u);
+    int status = (int)unpack_u32(&u);
+
+    (void)ch;
+    if (unpack_done(&u))
+        origins_exited(c->origins, number, status);
+}
+
+static void reapplied(void *arg, const struct apply_result *result)
+{
+    (void)arg;
+    if (result->ok)
+        say("applied %s again", result->version->path);
+    else
+        say("the blueprint was not applied, the old one stays: %s", result->err.text);
+}
+
+static void on_apply(struct channel *ch, struct message *m, void *arg)
+{
+    struct apply_request again = { 0 };
+
+    (void)ch;
+    (void)m;
+    apply_start(arg, &again, reapplied, NULL);
+}
+
+static void on_drain(struct channel *ch, struct message *m, void *arg)
+{
+    struct control *c = arg;
+    msec_t timeout = c->live != NULL ? c->live->blueprint->client.drain_timeout : 0;
+
+    (void)ch;
+    (void)m;
+    if (!c->draining)
+        control_drain(c, timeout, NULL, NULL);
+}
+
+static const struct message_rule from_parent[] = {
+    { LIFE_PING, "PING", 0, 0, role_pong },
+    { LIFE_ATTACH, "ATTACH", 8, 1, on_attach },
+    { LIFE_BOUND, "BOUND", 4, CHANNEL_FDS_MAX, on_answer },
+    { LIFE_NOT_BOUND, "NOT_BOUND", LIFE_SENTENCE_MAX, 0, on_answer },
+    { LIFE_NO_KEY, "NO_KEY", LIFE_SENTENCE_MAX, 0, on_answer },
+    { LIFE_FILE, "FILE", 0, 1, on_answer },
+    { LIFE_NO_FILE, "NO_FILE", LIFE_SENTENCE_MAX, 0, on_answer },
+    { LIFE_RUNNING, "RUNNING", 8, 0, on_answer },
+    { LIFE_NOT_RUN, "NOT_RUN", LIFE_SENTENCE_MAX, 0, on_answer },
+    { LIFE_PROCESS, "PROCESS", CHANNEL_BODY_MAX, 0, on_process },
+    { LIFE_EXITED, "EXITED", 12, 0, on_exited },
+    { LIFE_ISSUED, "ISSUED", 0, 1, on_answer },
+    { LIFE_NOT_ISSUED, "NOT_ISSUED", LIFE_SENTENCE_MAX, 0, on_answer },
+    { LIFE_USAGE, "USAGE", CHANNEL_BODY_MAX, 0, on_answer },
+    { LIFE_APPLY, "APPLY", 0, 0, on_apply },
+    { LIFE_DRAIN, "DRAIN", 0, 0, on_drain },
+    { 0 },
+};
+
+/* ---- upkeep ---- */
+
+static void kept_up(void *arg, const struct apply_result *result)
+{
+    (void)arg;
+    if (!result->ok)
+        say("certificates could not be looked after: %s", result->err.text);
+}
+
+/* What is live, once more: local certificates that grow old are issued again on the way, and
+ * files that were renewed are read. */
+static void upkeep(struct timer *t)
+{
+    struct control *c = list_item(t, struct control, upkeep);
+
+    if (c->live != NULL && c->applying == NULL && !c->draining) {
+        struct apply_request same = { .path = c->live->path,
+            .environment = c->live->environment,
+            .canonical = c->live->blueprint->canonical };
+
+        apply_start(c, &same, kept_up, NULL);
+    }
+    timer_set(c->loop, &c->upkeep, loop_now(c->loop) + UPKEEP_EVERY);
+}
+
+static void tickets_changed(struct tickets *t)
+{
+    struct control *c = list_item(t, struct control, tickets);
+
+    if (c->edge != NULL)
+        channel_send(c->edge, EDGE_TICKETS, 0, tickets_all(t), NULL, 0);
+}
+
+/* ---- starting ---- */
+
+static void print_problems(const struct problems *p, bool json)
+{
+    struct buf b;
+
+    buf_init(&b, PROBLEMS_MAX);
+    if (json) {
+        struct json j;
+
+        json_init(&j, &b, false);
+        json_open(&j, NULL, '{');
+        problem_json(p, &j, "problems");
+        json_close(&j, '}');
+        buf_char(&b, '\n');
+    } else {
+        problem_text(p, &b);
+    }
+    if (fd_write_all(STDERR_FILENO, b.data, b.len) == -1)
+        b.len = 0; /* nobody to tell */
+    buf_free(&b);
+}
+
+/* There is no loop yet: the parent hears it, and this process ends. */
+static void give_up(int code)
+{
+    unsigned char body[4] = { (unsigned char)code, 0, 0, 0 };
+
+    channel_send_now(ROLE_LIFELINE, LIFE_FAILED, 0, (struct str){ (char *)body, 4 }, NULL, 0);
+    _exit(code);
+}
+
+static struct version *load_file(struct control *c)
+{
+    struct blueprint_options options = {
+        .environment = c->start.environment[0] != '\0' ? c->start.environment : NULL,
+        .state = c->start.state_given ? c->start.state : NULL,
+    };
+    struct problems problems;
+    struct blueprint *b = blueprint_load(c->start.path, &options, &problems);
+
+    if (problems.n > 0)
+        print_problems(&problems, c->start.json);
+    problems_free(&problems);
+    if (b == NULL)
+        give_up(2);
+    return version_new(b, b->source.len > 0 ? b->source.at : c->start.path, c->start.environment);
+}
+
+/* What a former control had live; the file may have changed since, and that was not applied. */
+static struct version *load_applied(struct control *c)
+{
+    auto_free char *path = xasprintf("%s/control/applied.json", c->start.state);
+    struct version *v;
+    struct err err;
+
+    v = version_load(path, &err);
+    if (v == NULL)
+        say("%s; control reads %s instead", err.text, c->start.path);
+    return v;
+}
+
+static void send_plan(const struct plan *p)
+{
+    struct buf b;
+
+    buf_init(&b, START_BODY_MAX);
+    plan_pack(p, &b);
+    if (channel_send_now(ROLE_LIFELINE, LIFE_PLAN, 0, buf_as_str(&b), NULL, 0) == -1)
+        _exit(1);
+    buf_free(&b);
+}
+
+static void send_ready(struct control *c)
+{
+    struct buf words;
+    struct buf json;
+    struct buf body;
+
+    buf_init(&words, CHANNEL_BODY_MAX / 2 - 16);
+    buf_init(&json, CHANNEL_BODY_MAX / 2 - 16);
+    ready_write(c, &words, &json);
+    buf_init(&body, CHANNEL_BODY_MAX);
+    pack_str(&body, buf_as_str(&words));
+    pack_str(&body, buf_as_str(&json));
+    channel_send(c->life, LIFE_READY, 0, buf_as_str(&body), NULL, 0);
+    buf_free(&words);
+    buf_free(&json);
+    buf_free(&body);
+}
+
+static void fail_start(struct control *c, int code)
+{
+    unsigned char body[4] = { (unsigned char)code, 0, 0, 0 };
+
+    channel_send(c->life, LIFE_FAILED, 0, (struct str){ (char *)body, 4 }, NULL, 0);
+}
+
+static void started(void *arg, const struct apply_result *result)
+{
+    struct control *c = arg;
+
+    if (result->ok) {
+        send_ready(c);
+        return;
+    }
+    say("%s", result->err.text);
+    if (c->start.again)
+        _exit(1); /* the parent tries another, later; the edge serves on */
+    fail_start(c, err_exit_code(&result->err));
+}
+
+static void start_applying(struct control *c, struct version *v)
+{
+    struct apply_request first = { .path = v->path,
+        .environment = v->environment,
+        .loaded = blueprint_ref(v->blueprint),
+        .applied = v->applied };
+
+    apply_start(c, &first, started, c);
+    version_free(v);
+}
+
+struct beginning {
+    struct ask ask; /* must stay first */
+    struct control *control;
+    struct version *version;
+};
+
+static void admin_bound(struct ask *a, struct message *m)
+{
+    struct beginning *b = (struct beginning *)(void *)a;
+    struct control *c = b->control;
+
+    if (m == NULL || m->type != LIFE_BOUND || m->nfds != 1) {
+        if (m != NULL)
+            say("another Weir may be running with this state folder: %.*s", STR_ARG(m->body));
+        fail_start(c, 1);
+        free(b);
+        return;
+    }
+    admin_listen(c->admin, m->fds[0]);
+    m->fds[0] = -1;
+    start_applying(c, b->version);
+    free(b);
+}
+
+/* The admin socket first: who cannot have it is the second Weir on this state folder. */
+static void begin(struct control *c, struct version *v)
+{
+    struct beginning *b = xcalloc(1, sizeof(*b));
+    auto_free char *address = control_admin_address(c);
+
+    b->control = c;
+    b->version = v;
+    deliver_ask_socket(c, &b->ask, str_from(address), ADMIN_BACKLOG, ADMIN_MODE, admin_bound);
+}
+
+int role_control(void)
+{
+    struct control c = { 0 };
+    struct version *v = NULL;
+    struct err err;
+
+    arena_init(&c.arena, 4096);
+    role_receive_start(&c.arena, &c.start);
+    if (c.start.again)
+        v = load_applied(&c);
+    if (v == NULL)
+        v = load_file(&c);
+    if (surroundings_plan(v, &c.arena, &c.plan, &err) == -1 ||
+        surroundings_make_folders(v, &c.plan, &err) == -1) {
+        say("%s", err.text);
+        give_up(err_exit_code(&err));
+    }
+    surroundings_enter_sandbox(v, &c.plan);
+    send_plan(&c.plan);
+
+    c.loop = loop_new();
+    asks_init(&c.asks, c.loop);
+    tickets_init(&c.tickets, c.loop, tickets_changed);
+    c.origins = origins_new(&c);
+    c.resolver = resolver_new(&c);
+    c.admin = admin_new(&c);
+    c.life = channel_new(c.loop, ROLE_LIFELINE, from_parent, role_lifeline_closed, &c);
+    timer_init(&c.upkeep, upkeep);
+    timer_set(c.loop, &c.upkeep, loop_now(c.loop) + UPKEEP_EVERY);
+    begin(&c, v);
+    loop_run(c.loop);
+    return 0;
+}

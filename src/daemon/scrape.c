@@ -1,0 +1,109 @@
+/*
+ * scrape - GET /metrics: what the edge counts, and what control knows of the processes,
+ * certificates and blueprints, as one document.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "daemon/api_int.h"
+#include "daemon/gather.h"
+#include "daemon/origins.h"
+#include "watch/metrics.h"
+
+struct scrape {
+    struct exchange *exchange;
+    enum exposition exposition;
+};
+
+/* A registry of its own for each scrape: what is gone leaves no series behind. */
+static void set(struct metrics *m, enum metric id, struct str label, uint64_t value)
+{
+    cell_set(metrics_cell(m, 0, id, &label), value);
+}
+
+static void put_processes(struct metrics *m, struct str usage)
+{
+    struct process_usage u;
+
+    for (unsigned r = 0; r < ROLE_COUNT; r++)
+        set(m, METRIC_PROCESS_UP, str_from(role_name((enum role)r)), 0);
+    while (gathered_next(&usage, &u)) {
+        set(m, METRIC_PROCESS_UP, u.role, u.pid > 0);
+        set(m, METRIC_PROCESS_RESTARTS, u.role, u.restarts);
+        set(m, METRIC_PROCESS_CPU, u.role, u.cpu * 1000);
+        set(m, METRIC_PROCESS_MEMORY, u.role, u.resident);
+        set(m, METRIC_PROCESS_FDS, u.role, u.fds);
+    }
+}
+
+static void put_origin(void *arg, const char *label, bool up, uint64_t restarts)
+{
+    struct metrics *m = arg;
+
+    set(m, METRIC_PROCESS_UP, str_from(label), up);
+    set(m, METRIC_PROCESS_RESTARTS, str_from(label), restarts);
+}
+
+static void put_version(struct metrics *m, const struct version *v)
+{
+    char version[32];
+
+    snprintf(version, sizeof(version), "%016llx", (unsigned long long)v->blueprint->version);
+    set(m, METRIC_BLUEPRINT_VERSION, str_from(version), v->applied / 1000000);
+    for (size_t i = 0; i < v->blueprint->ncertificates; i++)
+        set(m, METRIC_TLS_EXPIRY, v->blueprint->certificates[i].name,
+            (uint64_t)v->certificates[i].info.not_after);
+}
+
+static void gathered(void *arg, const struct gathered *g)
+{
+    struct scrape *s = arg;
+    struct control *c = s->exchange->control;
+    struct metrics *m = metrics_new(1);
+    struct buf out;
+    struct buf own;
+
+    put_processes(m, buf_as_str(&g->usage));
+    origins_each_restart(c->origins, put_origin, m);
+    if (c->live != NULL)
+        put_version(m, c->live);
+    set(m, METRIC_BLUEPRINT_APPLIES, STR("ok"), c->applies_ok);
+    set(m, METRIC_BLUEPRINT_APPLIES, STR("refused"), c->applies_refused);
+    set(m, METRIC_BUILD, STR(WEIR_VERSION), 1);
+    buf_init(&own, API_ANSWER_MAX);
+    metrics_render(m, s->exposition, &own);
+    metrics_free(m);
+    buf_init(&out, API_ANSWER_MAX);
+    buf_str(&out, buf_as_str(&g->edge));
+    if (out.len == 0 || !exposition_join(s->exposition, &out, buf_as_str(&own))) {
+        out.len = 0;
+        buf_str(&out, buf_as_str(&own));
+    }
+    exchange_answer(s->exchange, 200, exposition_content_type(s->exposition), buf_as_str(&out));
+    buf_free(&own);
+    buf_free(&out);
+    free(s);
+}
+
+static void scrape(struct exchange *x, enum exposition e)
+{
+    struct scrape *s = xcalloc(1, sizeof(*s));
+    char body = (char)e;
+
+    s->exchange = x;
+    s->exposition = e;
+    gather(x->control, EDGE_SCRAPE, (struct str){ &body, 1 }, gathered, s);
+}
+
+void api_metrics(struct exchange *x, const struct api_words *words)
+{
+    (void)words;
+    scrape(x, exposition_negotiate(x->accept));
+}
+
+void api_metrics_json(struct exchange *x, const struct api_words *words)
+{
+    (void)words;
+    scrape(x, EXPOSITION_JSON);
+}

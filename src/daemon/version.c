@@ -1,0 +1,171 @@
+/*
+ * version - see version.h.
+ */
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "daemon/version.h"
+
+enum {
+    BUNDLE_MAX = 256 << 20,
+    SAVED_MAX = 64 << 20,
+    FILE_BYTES_MAX = 4 << 20,
+};
+
+struct version *version_new(struct blueprint *b, const char *path, const char *environment)
+{
+    struct version *v = xcalloc(1, sizeof(*v));
+
+    v->blueprint = b;
+    v->path = xstrdup(path);
+    v->environment = environment != NULL && environment[0] != '\0' ? xstrdup(environment) : NULL;
+    v->certificates = xcalloc(b->ncertificates + 1, sizeof(*v->certificates));
+    v->authorities = xcalloc(b->nservices + 1, sizeof(*v->authorities));
+    buf_init(&v->system_ca, FILE_BYTES_MAX);
+    for (size_t i = 0; i < b->ncertificates; i++) {
+        buf_init(&v->certificates[i].chain, FILE_BYTES_MAX);
+        buf_init(&v->certificates[i].ocsp, FILE_BYTES_MAX);
+    }
+    for (size_t i = 0; i < b->nservices; i++)
+        buf_init(&v->authorities[i], FILE_BYTES_MAX);
+    return v;
+}
+
+void version_free(struct version *v)
+{
+    if (v == NULL)
+        return;
+    for (size_t i = 0; i < v->blueprint->ncertificates; i++) {
+        buf_free(&v->certificates[i].chain);
+        buf_free(&v->certificates[i].ocsp);
+    }
+    for (size_t i = 0; i < v->blueprint->nservices; i++)
+        buf_free(&v->authorities[i]);
+    buf_free(&v->system_ca);
+    free(v->certificates);
+    free(v->authorities);
+    blueprint_unref(v->blueprint);
+    free(v->path);
+    free(v->environment);
+    free(v);
+}
+
+static void put_base64(struct buf *to, const struct buf *from)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    for (size_t i = 0; i < from->len; i += 3) {
+        size_t n = from->len - i < 3 ? from->len - i : 3;
+        uint32_t bits = 0;
+
+        for (size_t k = 0; k < 3; k++)
+            bits = bits << 8 | (k < n ? (unsigned char)from->data[i + k] : 0);
+        for (size_t k = 0; k < 4; k++)
+            buf_char(to, k <= n ? digits[bits >> (18 - 6 * k) & 63] : '=');
+    }
+}
+
+static void put_certificates(struct json *j, const struct version *v)
+{
+    json_open(j, "certificates", '{');
+    for (size_t i = 0; i < v->blueprint->ncertificates; i++) {
+        const struct version_certificate *c = &v->certificates[i];
+
+        json_open(j, v->blueprint->certificates[i].name.at, '{');
+        json_put_str(j, "chain", buf_as_str(&c->chain));
+        if (c->ocsp.len > 0) {
+            struct buf text;
+
+            buf_init(&text, 2 * FILE_BYTES_MAX);
+            put_base64(&text, &c->ocsp);
+            json_put_str(j, "ocsp", buf_as_str(&text));
+            buf_free(&text);
+        }
+        json_close(j, '}');
+    }
+    json_close(j, '}');
+}
+
+void version_bundle(const struct version *v, struct buf *out)
+{
+    const struct blueprint *b = v->blueprint;
+    struct json j;
+
+    buf_init(out, BUNDLE_MAX);
+    json_init(&j, out, false);
+    json_open(&j, NULL, '{');
+    json_put_str(&j, "blueprint", b->canonical);
+    put_certificates(&j, v);
+    json_open(&j, "authorities", '{');
+    for (size_t i = 0; i < b->nservices; i++)
+        if (v->authorities[i].len > 0)
+            json_put_str(&j, b->services[i].name.at, buf_as_str(&v->authorities[i]));
+    json_close(&j, '}');
+    if (v->system_ca.len > 0)
+        json_put_str(&j, "system_ca", buf_as_str(&v->system_ca));
+    json_close(&j, '}');
+}
+
+int version_save(const struct version *v, const char *path, struct err *err)
+{
+    struct json j;
+    struct buf b;
+    int result;
+
+    buf_init(&b, SAVED_MAX);
+    json_init(&j, &b, false);
+    json_open(&j, NULL, '{');
+    json_put_text(&j, "path", v->path);
+    json_put_text(&j, "environment", v->environment);
+    json_put_u64(&j, "applied", v->applied);
+    json_put_str(&j, "blueprint", v->blueprint->canonical);
+    json_close(&j, '}');
+    result = b.over ? err_set(err, ERR_LIMIT, "version_size", "the blueprint is too large to save")
+                    : fd_replace_file(path, b.data, b.len, 0600, err);
+    buf_free(&b);
+    return result;
+}
+
+static struct version *from_json(const json_t *root, struct err *err)
+{
+    const char *path = json_string_value(json_object_get(root, "path"));
+    const json_t *text = json_object_get(root, "blueprint");
+    struct problems problems;
+    struct blueprint *b;
+    struct version *v;
+
+    if (path == NULL || !json_is_string(text)) {
+        err_set(err, ERR_SYSTEM, "version_damaged", "the saved blueprint is damaged");
+        return NULL;
+    }
+    b = blueprint_from_canonical(
+        (struct str){ json_string_value(text), json_string_length(text) }, &problems);
+    if (b == NULL)
+        err_set(err, ERR_SYSTEM, "version_damaged", "the saved blueprint: %s",
+            problems.n > 0 ? problems.at[0].text : "unreadable");
+    problems_free(&problems);
+    if (b == NULL)
+        return NULL;
+    v = version_new(b, path, json_string_value(json_object_get(root, "environment")));
+    v->applied = (usec_t)json_integer_value(json_object_get(root, "applied"));
+    return v;
+}
+
+struct version *version_load(const char *path, struct err *err)
+{
+    struct version *v = NULL;
+    json_t *root;
+    struct buf b;
+
+    buf_init(&b, SAVED_MAX);
+    if (fd_read_file(path, &b, err) == 0) {
+        root = json_loadb(b.data, b.len, 0, NULL);
+        v = from_json(root, err);
+        json_decref(root);
+    }
+    buf_free(&b);
+    return v;
+}
