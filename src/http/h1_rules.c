@@ -196,7 +196,8 @@ static void mark_hop(struct h1_head *h, struct str name)
 /*
  * The fields that Connection names are for this hop alone.  Known ones keep
  * the class that the table gives them: a client must not be able to have its
- * Cookie or our X-Forwarded-For taken out on the way.
+ * Cookie or our X-Forwarded-For taken out on the way.  Only CONNECTION_NAMES_MAX
+ * unknown ones get this far, so that the search has a bound.
  */
 static void mark_named(struct h1_head *h)
 {

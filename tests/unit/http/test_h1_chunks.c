@@ -163,6 +163,7 @@ static const struct body bodies[] = {
     B("1\r\na\r0\r\n\r\n", "bad_chunk"),
     B("1\r\na\r\r\n0\r\n\r\n", "bad_chunk"),
     B("1\r\na \r\n0\r\n\r\n", "bad_chunk"),
+    B("1\r\naX\n0\r\n\r\n", "bad_chunk"),
     B("1\r\na\r\n\r\n0\r\n\r\n", "bad_chunk"),
 
     /* trailers that must not be */

@@ -122,6 +122,7 @@ static const struct attack attacks[] = {
     A("non-ASCII Host", G "Host: \xc3\xa9" PE, "bad_host"),
     A("port too large", G "Host: a:65536" PE, "bad_host"),
     A("port of letters", G "Host: a:http" PE, "bad_host"),
+    A("port of six digits", G "Host: a:000080" PE, "bad_host"),
     A("port empty", G "Host: a:" PE, "bad_host"),
     A("two ports", G "Host: a:80:80" PE, "bad_host"),
     A("port alone", G "Host: :80" PE, "bad_host"),
@@ -457,6 +458,8 @@ static void limits_hold_while_a_line_is_still_coming(void)
     l.max_uri = 8;
     CHECK(feed_request(BYTES(target), &l).result == 0);
     check_limit(STR("GET /aaaaaaaa"), l, "uri_too_long");
+    check_limit(STR("GET /aaaaaaaa HTTP/1.1\r\n" H "\r\n"), l, "uri_too_long");
+    CHECK(feed_request(STR("GET /aaaaaaa HTTP/1.1\r\n" H "\r\n"), &l).result > 0);
     l.max_head = sizeof(head) - 1;
     check_limit(BYTES(head), l, "head_too_large");
     l.max_head++;

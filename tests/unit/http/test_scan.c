@@ -71,6 +71,24 @@ static void each_byte_is_judged_alike_at_each_place(void)
     }
 }
 
+/* Two neighbours that make a path odd, also where one vector ends and the next begins. */
+static void odd_pairs_are_seen_across_vectors(void)
+{
+    const struct scanner *list[8];
+    unsigned n = scanner_list(list, 8);
+    char data[100];
+
+    for (size_t at = 0; at + 1 < sizeof(data); at++) {
+        for (unsigned s = 0; s < n; s++) {
+            memset(data, 'a', sizeof(data));
+            data[at] = '/';
+            CHECK(list[s]->is_normal(data, sizeof(data)));
+            data[at + 1] = at % 2 == 0 ? '/' : '.';
+            CHECK(!list[s]->is_normal(data, sizeof(data)));
+        }
+    }
+}
+
 /* Whole requests with a byte changed, dropped or doubled, through h1_parse(). */
 static void broken_requests_have_one_outcome(void)
 {
@@ -113,4 +131,4 @@ static void broken_requests_have_one_outcome(void)
 }
 
 TESTS(CASE(scans_stop_at_the_same_byte), CASE(each_byte_is_judged_alike_at_each_place),
-    CASE(broken_requests_have_one_outcome))
+    CASE(odd_pairs_are_seen_across_vectors), CASE(broken_requests_have_one_outcome))
