@@ -26,6 +26,13 @@ struct resolver;
 
 enum { ASK_TIMEOUT = 10000 /* for answers that need no more than another process's attention */ };
 
+struct log_identity { /* which log the edge has */
+    enum log_to to;
+    uint64_t rotate_size;
+    dev_t device;
+    ino_t inode;
+};
+
 struct control {
     struct loop *loop;
     struct arena arena; /* start, plan */
@@ -38,6 +45,7 @@ struct control {
     struct version *live; /* NULL until the first apply is done */
     struct apply *applying;
     bool edge_fresh; /* it has had no configuration from us or a former control */
+    struct log_identity log;
     struct tickets tickets;
     struct origins *origins;
     struct resolver *resolver;
@@ -86,7 +94,6 @@ void deliver_ask_socket(struct control *c, struct ask *a, struct str address, un
 /* Has the parent open the key for the keeper, which answers. */
 void deliver_key(struct control *c, struct ask *ask, const struct certificate *certificate,
     void (*answer)(struct ask *a, struct message *m));
-void deliver_log(struct control *c, const struct log_rule *rule, int fd, uint64_t size);
 /* Tells the parent which sockets to keep. */
 void deliver_keep(struct control *c, const struct version *v);
 

@@ -8,6 +8,7 @@
  * The sockets are asked of the parent again each time: it has them already, and
  * the edge keeps those that it knows.
  */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -15,7 +16,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "daemon/control_int.h"
-#include "daemon/log_file.h"
+#include "daemon/log_ask.h"
 #include "daemon/origins.h"
 #include "daemon/pack.h"
 #include "daemon/resolver.h"
@@ -38,7 +39,6 @@ struct delivery {
     size_t nsockets;
     size_t pending;
     int log;
-    uint64_t log_size;
     bool failed;
     struct err err;
     void (*done)(void *arg, const struct err *err);
@@ -56,27 +56,6 @@ static void finish(struct delivery *d)
     last.done(last.arg, last.failed ? &last.err : NULL);
 }
 
-/* ---- the log ---- */
-
-static bool same_log(const struct control *c, const struct version *v)
-{
-    const struct log_rule *now = &v->blueprint->log;
-    const struct log_rule *old = c->live != NULL ? &c->live->blueprint->log : NULL;
-
-    return old != NULL && !c->edge_fresh && old->to == now->to &&
-           old->rotate_size == now->rotate_size &&
-           (now->to != LOG_FILE || str_eq(old->path, now->path));
-}
-
-void deliver_log(struct control *c, const struct log_rule *rule, int fd, uint64_t size)
-{
-    uint64_t body[2] = { size, rule->to == LOG_FILE ? rule->rotate_size : 0 };
-
-    if (c->edge != NULL)
-        channel_send(c->edge, EDGE_LOG_FILE, 0, (struct str){ (const char *)body, sizeof(body) },
-            &fd, fd >= 0 ? 1 : 0);
-}
-
 /* ---- configuration ---- */
 
 static void configured(struct ask *a, struct message *m)
@@ -87,8 +66,8 @@ static void configured(struct ask *a, struct message *m)
     if (m != NULL && m->type == EDGE_OK) {
         c->edge_fresh = false;
         /* What used to be logged elsewhere goes there to the last line. */
-        if (!same_log(c, d->version))
-            deliver_log(c, &d->version->blueprint->log, d->log, d->log_size);
+        if (log_differs(c, &d->version->blueprint->log, d->log))
+            log_give(c, &d->version->blueprint->log, take_fd(d->log));
     } else {
         d->failed = true;
         if (m == NULL)
@@ -114,7 +93,7 @@ static void configure(struct delivery *d)
         return;
     }
     if (c->edge_fresh) {
-        deliver_log(c, &d->version->blueprint->log, d->log, d->log_size);
+        log_give(c, &d->version->blueprint->log, fcntl(d->log, F_DUPFD_CLOEXEC, 3));
         channel_send(c->edge, EDGE_TICKETS, 0, tickets_all(&c->tickets), NULL, 0);
     }
     resolver_send_all(c->resolver, c->edge);
@@ -158,6 +137,19 @@ static void bound(struct ask *a, struct message *m)
         configure(d);
 }
 
+static void log_opened(void *arg, int fd, const struct err *err)
+{
+    struct delivery *d = arg;
+
+    d->log = fd;
+    if (err != NULL) {
+        d->failed = true;
+        d->err = *err;
+    }
+    if (--d->pending == 0)
+        configure(d);
+}
+
 void deliver_ask_socket(struct control *c, struct ask *a, struct str address, unsigned backlog,
     unsigned mode, void (*answer)(struct ask *a, struct message *m))
 {
@@ -185,10 +177,9 @@ void deliver(struct control *c, const struct version *v,
     d->done = done;
     d->arg = arg;
     d->sockets = xcalloc(b->nlisteners + 1, sizeof(*d->sockets));
-    if (!same_log(c, v) && log_file_open(&b->log, &d->log, &d->log_size, &d->err) == -1)
-        d->failed = true;
-    d->pending = 1;
-    for (size_t i = 0; i < b->nlisteners && !d->failed; i++) {
+    d->pending = 2;
+    log_ask(c, &b->log, false, log_opened, d);
+    for (size_t i = 0; i < b->nlisteners; i++) {
         struct socket_ask *s = &d->sockets[d->nsockets++];
 
         s->delivery = d;

@@ -1,18 +1,22 @@
 /*
- * log_file - opens the request log for the edge, and rotates it: PATH becomes PATH.1, PATH.1
+ * log_file - opens the request log, and puts it aside when it is full: PATH becomes PATH.1, PATH.1
  * becomes PATH.2, and so on.
+ *
+ * The parent does it for the file of the plan, which may be in a folder that
+ * control's user cannot write in; control itself for any other.
  */
 #ifndef WEIR_DAEMON_LOG_FILE_H
 #define WEIR_DAEMON_LOG_FILE_H
 
-#include "base/err.h"
-#include "model/blueprint.h"
+#include <stdint.h>
 
-/*
- * *fd is -1 for `none`; *size is what the file holds already. The caller closes it.
- * err ids log_open, log_folder.
- */
-int log_file_open(const struct log_rule *rule, int *fd, uint64_t *size, struct err *err);
-int log_file_rotate(const struct log_rule *rule, struct err *err);
+#include "base/err.h"
+
+/* The descriptor, for appending; -1 with err id log_open. Never through a symbolic link. */
+int log_file_open(const char *path, struct err *err);
+/* What the file holds already; 0 when that makes no sense (a pipe). */
+uint64_t log_file_size(int fd);
+/* err id log_rotate. keep 0: removes it. */
+int log_file_rotate(const char *path, unsigned keep, struct err *err);
 
 #endif

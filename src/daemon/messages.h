@@ -16,6 +16,8 @@
  *                      LIFE_NO_KEY      sentence: the file cannot be opened
  *                      LIFE_FILE        one descriptor, for reading
  *                      LIFE_NO_FILE     sentence
+ *                      LIFE_LOG         one descriptor: the log, for appending
+ *                      LIFE_NO_LOG      sentence
  *                      LIFE_RUNNING     u64 pid: answer to RUN
  *                      LIFE_NOT_RUN     sentence
  *                      LIFE_PROCESS     u64 number, u64 pid, text note: an origin process that a
@@ -37,6 +39,8 @@
  *                      LIFE_KEEP        n x text address: all other sockets are closed
  *                      LIFE_OPEN_KEY    text path
  *                      LIFE_OPEN_FILE   text path: a certificate, never a file with a private key in it
+ *                      LIFE_OPEN_LOG    u32 files to keep, u32 1: put the file aside first; it is the
+ *                                       plan's log, and no other file, that the parent opens
  *                      LIFE_RUN         struct process_spec, see processes.h
  *                      LIFE_SIGNAL      u64 number, u32 signal: to the process group
  *                      LIFE_ISSUE       text certificate name, n x text host
@@ -59,6 +63,8 @@ enum life_message {
     LIFE_NO_KEY,
     LIFE_FILE,
     LIFE_NO_FILE,
+    LIFE_LOG,
+    LIFE_NO_LOG,
     LIFE_RUNNING,
     LIFE_NOT_RUN,
     LIFE_PROCESS,
@@ -78,6 +84,7 @@ enum life_message {
     LIFE_KEEP,
     LIFE_OPEN_KEY,
     LIFE_OPEN_FILE,
+    LIFE_OPEN_LOG,
     LIFE_RUN,
     LIFE_SIGNAL,
     LIFE_ISSUE,

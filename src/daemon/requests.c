@@ -15,6 +15,7 @@
 
 #include "base/auto.h"
 #include "base/fd.h"
+#include "daemon/log_file.h"
 #include "daemon/notify.h"
 #include "daemon/pack.h"
 #include "daemon/parent_int.h"
@@ -264,6 +265,30 @@ static void on_open_key(struct channel *c, struct message *m, void *arg)
     }
 }
 
+/* ---- the log ---- */
+
+static void on_open_log(struct channel *c, struct message *m, void *arg)
+{
+    struct role_process *rp = arg;
+    const char *path = rp->parent->plan.log;
+    struct unpack u = unpack_from(m->body);
+    uint32_t keep = unpack_u32(&u);
+    uint32_t aside = unpack_u32(&u);
+    auto_close int fd = -1;
+    struct err err;
+
+    if (!unpack_done(&u) || !rp->parent->planned || path[0] == '\0') {
+        malformed(rp);
+        return;
+    }
+    if (aside == 0 || log_file_rotate(path, keep < 1000 ? keep : 1000, &err) == 0)
+        fd = log_file_open(path, &err);
+    if (fd < 0)
+        refuse(c, LIFE_NO_LOG, m->id, &err);
+    else
+        channel_send(c, LIFE_LOG, m->id, STR_NONE, &fd, 1);
+}
+
 /* ---- origin processes ---- */
 
 static void on_run(struct channel *c, struct message *m, void *arg)
@@ -508,6 +533,7 @@ const struct message_rule control_requests[] = {
     { LIFE_KEEP, "KEEP", CHANNEL_BODY_MAX, 0, on_keep },
     { LIFE_OPEN_KEY, "OPEN_KEY", 8192, 0, on_open_key },
     { LIFE_OPEN_FILE, "OPEN_FILE", 8192, 0, on_open_file },
+    { LIFE_OPEN_LOG, "OPEN_LOG", 8, 0, on_open_log },
     { LIFE_RUN, "RUN", CHANNEL_BODY_MAX, 0, on_run },
     { LIFE_SIGNAL, "SIGNAL", 12, 0, on_signal },
     { LIFE_ISSUE, "ISSUE", 32768, 0, on_issue },

@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "daemon/admin.h"
 #include "daemon/control_int.h"
-#include "daemon/log_file.h"
+#include "daemon/log_ask.h"
 #include "daemon/origins.h"
 #include "daemon/pack.h"
 #include "daemon/problem_text.h"
@@ -102,24 +102,24 @@ static void on_answer(struct channel *ch, struct message *m, void *arg)
     asks_answered(&c->asks, m);
 }
 
+static void rotated(void *arg, int fd, const struct err *err)
+{
+    struct control *c = arg;
+
+    if (err != NULL)
+        say("%s; requests go on, and the log with them in the old file", err->text);
+    else
+        log_give(c, &c->live->blueprint->log, fd);
+}
+
 static void on_log_rotate(struct channel *ch, struct message *m, void *arg)
 {
     struct control *c = arg;
-    const struct log_rule *rule;
-    auto_close int fd = -1;
-    uint64_t size;
-    struct err err;
 
     (void)ch;
     (void)m;
-    if (c->live == NULL)
-        return;
-    rule = &c->live->blueprint->log;
-    if (log_file_rotate(rule, &err) == -1 || log_file_open(rule, &fd, &size, &err) == -1) {
-        say("%s; requests go on, and the log with them in the old file", err.text);
-        return;
-    }
-    deliver_log(c, rule, fd, size);
+    if (c->live != NULL)
+        log_ask(c, &c->live->blueprint->log, true, rotated, c);
 }
 
 static void on_event(struct channel *ch, struct message *m, void *arg)
@@ -264,6 +264,8 @@ static const struct message_rule from_parent[] = {
     { LIFE_NO_KEY, "NO_KEY", LIFE_SENTENCE_MAX, 0, on_answer },
     { LIFE_FILE, "FILE", 0, 1, on_answer },
     { LIFE_NO_FILE, "NO_FILE", LIFE_SENTENCE_MAX, 0, on_answer },
+    { LIFE_LOG, "LOG", 0, 1, on_answer },
+    { LIFE_NO_LOG, "NO_LOG", LIFE_SENTENCE_MAX, 0, on_answer },
     { LIFE_RUNNING, "RUNNING", 8, 0, on_answer },
     { LIFE_NOT_RUN, "NOT_RUN", LIFE_SENTENCE_MAX, 0, on_answer },
     { LIFE_PROCESS, "PROCESS", CHANNEL_BODY_MAX, 0, on_process },

@@ -84,6 +84,7 @@ void plan_pack(const struct plan *p, struct buf *b)
     pack_identity(b, p->roles);
     pack_identity(b, p->control);
     pack_text(b, p->state);
+    pack_text(b, p->log);
 }
 
 bool plan_unpack(struct str body, struct arena *a, struct plan *out)
@@ -95,6 +96,7 @@ bool plan_unpack(struct str body, struct arena *a, struct plan *out)
     p.roles = unpack_identity(&u);
     p.control = unpack_identity(&u);
     p.state = unpack_text(&u, a);
+    p.log = unpack_text(&u, a);
     if (!unpack_done(&u) || p.workers < 1 || p.workers > 256)
         return false;
     *out = p;

@@ -43,6 +43,7 @@ struct plan {
     struct identity roles;   /* the edge and the keeper */
     struct identity control; /* and origin processes without `user:`; root when it must be */
     char *state;             /* the folder, absolute */
+    char *log;               /* the request log's file, or "" */
 };
 
 bool plan_unpack(struct str body, struct arena *a, struct plan *out);

@@ -60,6 +60,7 @@ int surroundings_plan(const struct version *v, struct arena *a, struct plan *out
 
     out->workers = b->workers > 0 ? b->workers : count_cores();
     out->state = arena_strdup(a, b->state.at);
+    out->log = arena_strdup(a, b->log.to == LOG_FILE ? b->log.path.at : "");
     out->roles = self;
     out->control = self;
     if (self.uid != 0)
