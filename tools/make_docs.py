@@ -5,13 +5,11 @@ With --check nothing is written: it fails when a page is not what the tables say
 """
 import json
 import pathlib
-import re
 import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
-METRIC = re.compile(r'M\(\w+, "(\w+)", (\w+), "([^"]*)",\s*\\?\s*((?:"[^"]*"\s*\\?\s*)+)\)')
 
 
 def ask(weir, *words):
@@ -39,22 +37,10 @@ def commands_page(weir):
     return "\n".join(page)
 
 
-def metrics_page(_weir):
-    table = (ROOT / "src/watch/metrics_table.h").read_text()
-    page = ["# Metrics", "", "What `GET /metrics` on `metrics.address`, and `weir metrics`, give: "
-            "Prometheus text,", "OpenMetrics with exemplars, or native histograms, as the client "
-            "accepts.", "", "| metric | type | labels | meaning |", "|---|---|---|---|"]
-    for name, kind, labels, said in METRIC.findall(table):
-        text = "".join(re.findall(r'"([^"]*)"', said))
-        shown = ", ".join(f"`{label}`" for label in labels.split(",") if label)
-        page.append(f"| `{name}` | {kind.lower()} | {shown} | {cell(text)} |")
-    return "\n".join(page) + "\n"
-
-
 PAGES = {
     "blueprint.md": lambda weir: ask(weir, "explain", "--markdown"),
     "commands.md": commands_page,
-    "metrics.md": metrics_page,
+    "metrics.md": lambda weir: ask(weir, "metrics", "--markdown"),
 }
 
 

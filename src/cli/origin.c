@@ -1,5 +1,5 @@
 /*
- * weir origin, weir metrics - origin processes by hand; and the raw metrics.
+ * weir origin - origin processes by hand.
  */
 #include <stdio.h>
 #include <string.h>
@@ -108,34 +108,4 @@ const struct command command_origin = {
     .options = origin_options,
     .max_args = 2,
     .run = run_origin,
-};
-
-/* ---- metrics ---- */
-
-static int run_metrics(const struct command_line *line)
-{
-    struct client_answer answer;
-    struct client *c;
-    struct err err;
-    int result;
-
-    c = command_client(line, &err);
-    if (c == NULL)
-        return command_fail(line, &err);
-    result = client_ask(c, "GET", line->json ? "/v1/metrics.json" : "/metrics", "text/plain",
-        STR_NONE, CLIENT_TIMEOUT, &answer, &err);
-    client_free(c);
-    if (result == -1)
-        return command_fail(line, &err);
-    fwrite(answer.body.data, 1, answer.body.len, stdout);
-    buf_free(&answer.body);
-    return 0;
-}
-
-const struct command command_metrics = {
-    .name = "metrics",
-    .arguments = "",
-    .help = "Print the metrics of a running Weir, as Prometheus text.",
-    .options = origin_options,
-    .run = run_metrics,
 };

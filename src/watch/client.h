@@ -43,7 +43,9 @@ void top_json(const struct top *t, enum top_sort sort, struct buf *out);
 
 /* docs/reference/metrics.md */
 void metrics_markdown(struct buf *out);
-/* The table of metrics as a JSON array: name, type, unit, labels, help. */
+/* The table of metrics as text, one a line and its sentence below. */
+void metrics_list(struct buf *out);
+/* The same as a JSON array: name, type, unit, labels, help. */
 void metrics_list_json(struct buf *out);
 
 #endif

@@ -49,6 +49,16 @@ void metrics_markdown(struct buf *out)
     }
 }
 
+void metrics_list(struct buf *out)
+{
+    for (int id = 0; id < METRIC_COUNT; id++) {
+        const struct metric_info *info = &metric_table[id];
+
+        buf_printf(
+            out, "%s{%s}  %s\n    %s\n", info->name, info->labels, types[info->type], info->help);
+    }
+}
+
 void metrics_list_json(struct buf *out)
 {
     struct json j;
