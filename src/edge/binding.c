@@ -15,10 +15,12 @@ enum { QUEUE_LOOK = 10 }; /* ms: how soon a connection that another worker freed
 static void on_queue_timer(struct timer *t)
 {
     struct bound_service *s = list_item(t, struct bound_service, queue_timer);
+    struct binding *b = binding_ref(s->binding); /* serving the last one may end the binding */
 
     proxy_serve_queue(s);
     if (s->nqueue > 0)
-        timer_set(s->worker->loop, t, loop_now(s->worker->loop) + QUEUE_LOOK);
+        timer_set(b->worker->loop, t, loop_now(b->worker->loop) + QUEUE_LOOK);
+    binding_unref(b);
 }
 
 static void bind_service(struct binding *b, struct bound_service *s, size_t i)
@@ -28,6 +30,7 @@ static void bind_service(struct binding *b, struct bound_service *s, size_t i)
 
     s->service = from->service;
     s->plan = from;
+    s->binding = b;
     s->worker = w;
     s->norigins = from->norigins;
     s->origins = xcalloc(from->norigins, sizeof(*s->origins));

@@ -29,7 +29,9 @@ struct bound_origin {
     int64_t current; /* of smooth weighted round robin */
 };
 
+struct binding;
 struct bound_service {
+    struct binding *binding;
     const struct service *service;
     const struct plan_service *plan;
     struct bound_origin *origins;

@@ -57,7 +57,7 @@ void conn_close(struct conn *c)
     list_remove(&c->link);
     w->nconns--;
     atomic_store_explicit(&w->open, w->nconns, memory_order_relaxed);
-    cell_add(c->acceptor->open, (uint64_t)-1);
+    cell_add(c->open, (uint64_t)-1);
     unref_acceptor(c->acceptor);
     worker_bury(w, &c->grave, c);
 }
@@ -286,7 +286,8 @@ static void begin(struct acceptor *a, int fd, const struct addr *from)
     list_append(&w->conns, &c->link);
     w->nconns++;
     atomic_store_explicit(&w->open, w->nconns, memory_order_relaxed);
-    cell_add(a->open, 1);
+    c->open = a->open;
+    cell_add(c->open, 1);
     cell_add(a->accepted, 1);
     if (a->tls != NULL) {
         c->phase = CONN_TLS;

@@ -39,6 +39,7 @@ struct conn {
     struct list link;
     struct worker *worker;
     struct acceptor *acceptor;
+    cell *open;        /* the listener's count that this connection is part of */
     struct passage *p; /* the request being read or served */
     struct timer timer;
     struct ip peer;

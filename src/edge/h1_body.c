@@ -25,7 +25,7 @@ static void deliver(struct conn *c, struct str data, bool end)
     struct passage *p = c->p;
 
     p->body_bytes += data.len;
-    if (p->body_bytes > p->max_body) {
+    if (c->phase == CONN_PASSAGE && p->body_bytes > p->max_body) {
         h1_broken_body(c, 413, "body_too_large");
         return;
     }

@@ -19,8 +19,9 @@ static void begin_passage(struct conn *c)
 {
     c->p = passage_new(c->worker, &h1_front, c);
     c->p->tls = c->s.tls != NULL;
-    c->p->listener = c->acceptor->name;
+    c->p->listener = arena_str(&c->p->arena, c->acceptor->name); /* an apply may rename it */
     c->p->peer = c->peer;
+    c->p->client = c->peer; /* until a whole head says more */
     c->p->peer_port = c->peer_port;
     c->phase = CONN_HEAD;
     start_parser(c);

@@ -136,6 +136,16 @@ static struct str header_of(void *ctx, struct str name)
     return h1_find(&((struct passage *)ctx)->head, name);
 }
 
+/* A trusted proxy may add a line of its own behind the client's: only the whole list is true. */
+static struct str whole_list(struct passage *p, enum http_field_id id)
+{
+    size_t room = p->head.head_len + 2 * (size_t)p->head.nfields;
+
+    if (p->head.known[id] == 0)
+        return STR_NONE;
+    return h1_join(&p->head, id, arena_alloc(&p->arena, room), room);
+}
+
 static void find_client(struct passage *p)
 {
     const struct blueprint *b = p->binding->blueprint;
@@ -143,9 +153,12 @@ static void find_client(struct passage *p)
     p->peer_trusted = p->peer.len == 0 ? b->trusted_proxies.n > 0
                                        : cidr_set_contains(b->trusted_proxies.set, p->peer);
     p->client = p->peer;
-    if (p->peer_trusted)
-        p->client = forwarded_client(p->peer, h1_get(&p->head, HTTP_X_FORWARDED_FOR),
-            h1_get(&p->head, HTTP_FORWARDED), b->trusted_proxies.set);
+    if (p->peer_trusted) {
+        p->forwarded_for = whole_list(p, HTTP_X_FORWARDED_FOR);
+        p->forwarded = whole_list(p, HTTP_FORWARDED);
+        p->client =
+            forwarded_client(p->peer, p->forwarded_for, p->forwarded, b->trusted_proxies.set);
+    }
     p->scheme = p->tls ? STR("https") : STR("http");
     if (p->peer_trusted && str_eq_nocase(h1_get(&p->head, HTTP_X_FORWARDED_PROTO), STR("https")))
         p->scheme = STR("https");
@@ -331,6 +344,11 @@ void passage_refuse(struct passage *p, unsigned status, const char *reason)
     struct str phrase = http_status_phrase(status);
     char *text = arena_printf(&p->arena, "%u %.*s: %s\n", status, STR_ARG(phrase), reason);
 
+    /* What an origin said before it failed is not part of this answer. */
+    p->response.fields = NULL;
+    p->response.nfields = 0;
+    p->response.trailers = STR_NONE;
+    p->response.upgraded = false;
     if (p->reason == NULL)
         p->reason = reason;
     worker_count_refusal(p->worker, reason);

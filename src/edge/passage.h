@@ -78,6 +78,8 @@ struct passage {
     uint16_t peer_port;
     struct ip client; /* behind trusted proxies */
     bool peer_trusted;
+    struct str forwarded_for; /* the whole lists, of a trusted peer */
+    struct str forwarded;
     struct str scheme;
     struct str authority; /* as the client wrote it */
     struct str request_id;

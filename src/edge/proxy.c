@@ -114,15 +114,21 @@ void proxy_cancel(struct passage *p)
     p->body_wanted = false;
 }
 
+static void start_deadline(struct passage *p)
+{
+    msec_t total = p->route->timeouts.total;
+
+    if (total == 0)
+        total = rules_of(p)->timeouts.total;
+    p->proxy.deadline = total > 0 ? now_of(p) + total : 0;
+}
+
 void proxy_start(struct passage *p)
 {
     struct proxy *x = &p->proxy;
-    msec_t total = p->route->timeouts.total;
 
     x->service = &p->binding->services[p->route->service->id];
-    if (total == 0)
-        total = rules_of(p)->timeouts.total;
-    x->deadline = total > 0 ? now_of(p) + total : 0;
+    start_deadline(p);
     x->expect_continue = p->head.expect_continue && !p->body_ended;
     x->replay_whole = p->route->buffer_request_for_retry;
     budget_count(&x->service->budget, now_of(p));
@@ -359,8 +365,7 @@ void proxy_on_try_timer(struct timer *t)
         proxy_arm(p); /* it is the client that does not send */
         return;
     }
-    if (x->deadline > 0 && now_of(p) >= x->deadline && x->state != PROXY_BODY &&
-        x->state != PROXY_TUNNEL)
+    if (x->deadline > 0 && now_of(p) >= x->deadline && x->state == PROXY_AWAIT_HEAD)
         proxy_origin_failed(p, "total_timeout");
     else
         proxy_origin_failed(
@@ -434,10 +439,12 @@ void proxy_body(struct passage *p, struct str data, bool end)
         sending_broke(p);
         return;
     }
-    if (end)
+    if (end) {
+        start_deadline(p); /* the time that the client took to send is not the origin's */
         body_sent(p);
-    else if (stream_blocked(&x->conn->s) && !x->conn->s.corked)
+    } else if (stream_blocked(&x->conn->s) && !x->conn->s.corked) {
         p->body_wanted = false;
+    }
     if (x->sending)
         proxy_arm(p);
 }

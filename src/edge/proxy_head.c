@@ -152,7 +152,7 @@ static void put_fields(struct passage *p, struct buf *b)
 
 static void put_x_forwarded(struct passage *p, struct buf *b, struct str peer)
 {
-    struct str chain = p->peer_trusted ? h1_get(&p->head, HTTP_X_FORWARDED_FOR) : STR_NONE;
+    struct str chain = p->forwarded_for;
     struct str host = p->peer_trusted ? h1_get(&p->head, HTTP_X_FORWARDED_HOST) : STR_NONE;
 
     buf_text(b, "X-Forwarded-For: ");
@@ -171,7 +171,7 @@ static void put_x_forwarded(struct passage *p, struct buf *b, struct str peer)
 /* RFC 7239: an IPv6 address is quoted and in brackets. */
 static void put_forwarded(struct passage *p, struct buf *b, struct str peer)
 {
-    struct str chain = p->peer_trusted ? h1_get(&p->head, HTTP_FORWARDED) : STR_NONE;
+    struct str chain = p->forwarded;
 
     buf_text(b, "Forwarded: ");
     if (chain.len > 0) {

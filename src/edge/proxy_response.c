@@ -348,6 +348,28 @@ static enum step fill(struct passage *p)
     return on_eof(p);
 }
 
+/*
+ * The head's fields point into the buffer and were not passed on yet: what
+ * comes may only go behind them.
+ */
+static enum step fill_behind_head(struct passage *p)
+{
+    struct stream *s = &p->proxy.conn->s;
+
+    switch (stream_fill(s)) {
+    case STREAM_GOT:
+        proxy_arm(p);
+        return AGAIN;
+    case STREAM_AGAIN:
+    case STREAM_FULL:
+        return WAIT;
+    case STREAM_EOF:
+    case STREAM_FAILED:
+        break;
+    }
+    return on_eof(p);
+}
+
 static enum step step(struct passage *p)
 {
     struct proxy *x = &p->proxy;
@@ -365,8 +387,10 @@ static enum step step(struct passage *p)
         return OVER;
     if (r == AGAIN)
         return AGAIN;
-    r = fill(p);
-    if (r == WAIT && x->state == PROXY_BODY && !p->response.started)
+    if (x->state != PROXY_BODY || p->response.started)
+        return fill(p);
+    r = fill_behind_head(p);
+    if (r == WAIT)
         deliver(p, STR_NONE, false); /* the body takes its time: the client gets the head now */
     return r;
 }
