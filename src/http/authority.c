@@ -26,12 +26,19 @@ static size_t literal_len(struct str s)
 /* The length of the name at the start of s; 0 when a label is empty (a trailing dot leaves none). */
 static size_t name_len(struct str s)
 {
-    size_t n;
+    size_t n = 0;
 
-    for (n = 0; n < s.len && chars_has(s.at[n], CHAR_HOST); n++)
-        if (s.at[n] == '.' && (n == 0 || s.at[n - 1] == '.'))
+    for (;;) {
+        size_t label = n;
+
+        while (n < s.len && chars_has(s.at[n], CHAR_LABEL))
+            n++;
+        if (n == s.len || s.at[n] != '.')
+            return n;
+        if (n == label)
             return 0;
-    return n;
+        n++;
+    }
 }
 
 bool authority_split(struct str s, struct str *host, struct str *port)

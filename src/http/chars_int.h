@@ -12,7 +12,7 @@ enum {
     CHAR_TARGET = 2,  /* of a request target: visible ASCII but for " # < > \ */
     CHAR_CONTROL = 4, /* not in a field value: below 0x20 but for tab, and 0x7f */
     CHAR_HEX = 8,
-    CHAR_HOST = 16, /* of a name: letters, digits, - . _ */
+    CHAR_LABEL = 16, /* of a host name, between dots: letters, digits, - _ */
 };
 
 extern const uint8_t chars_table[256];

@@ -98,7 +98,7 @@ static void characters_are_what_the_rules_say(void)
         CHECK(chars_has(c, CHAR_CONTROL) == ((i < 0x20 && c != '\t') || i == 0x7f));
         CHECK(chars_has(c, CHAR_TARGET) == (i > 0x20 && i < 0x7f && strchr("\"#<>\\", c) == NULL));
         CHECK(chars_has(c, CHAR_HEX) == hex);
-        CHECK(chars_has(c, CHAR_HOST) == (digit || letter || strchr("-._", c) != NULL));
+        CHECK(chars_has(c, CHAR_LABEL) == (digit || letter || strchr("-_", c) != NULL));
     }
     CHECK(chars_table[0] == CHAR_CONTROL);
     CHECK(chars_hex['9'] == 9 && chars_hex['a'] == 10 && chars_hex['F'] == 15);
