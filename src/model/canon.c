@@ -158,6 +158,7 @@ static bool write_word(
     if (is_absent(word, base))
         return false;
     write_value(w, word, base);
+    MUST(w->to->data != NULL); /* the brace around us is in it */
     return !str_eq(*preset, (struct str){ w->to->data + before, w->to->len - before });
 }
 

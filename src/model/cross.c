@@ -98,7 +98,7 @@ static void check_tls(struct reading *r, struct blueprint *b, struct listener *l
         node_on_way(r->root, "listeners", l->name.at, "tls", "certificates", NULL);
 
     l->tls.certificate =
-        arena_calloc(r->arena, l->tls.certificates.n + 1, sizeof(*l->tls.certificate));
+        arena_calloc(r->arena, l->tls.certificates.n + 1, sizeof(struct certificate *));
     for (size_t i = 0; i < l->tls.certificates.n; i++) {
         ssize_t found = find(r, &all, item(list, i), l->tls.certificates.at[i]);
 
@@ -151,7 +151,7 @@ static const struct limit **resolve_limits(struct reading *r, struct blueprint *
     const struct node *list, const struct strs *names, size_t *count)
 {
     const struct names all = { "limit", "limits", b->limits, b->nlimits, sizeof(*b->limits) };
-    const struct limit **to = arena_calloc(r->arena, names->n + 1, sizeof(*to));
+    const struct limit **to = arena_calloc(r->arena, names->n + 1, sizeof(const struct limit *));
 
     for (size_t i = 0; i < names->n; i++) {
         ssize_t found = find(r, &all, item(list, i), names->at[i]);

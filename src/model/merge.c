@@ -38,7 +38,7 @@ static const struct node *append_lists(
     *list = *a;
     list->kind = NODE_LIST;
     list->n = na + nb;
-    list->items = arena_calloc(m->arena, list->n + 1, sizeof(*list->items));
+    list->items = arena_calloc(m->arena, list->n + 1, sizeof(const struct node *));
     for (size_t i = 0; i < na; i++)
         list->items[i] = a->kind == NODE_LIST ? a->items[i] : a;
     for (size_t i = 0; i < nb; i++)
@@ -221,7 +221,7 @@ static void merge_route(struct merging *m, struct routes *all, const struct word
             return;
         }
         memmove((void *)&all->items[i], (const void *)&all->items[i + 1],
-            (all->n - i - 1) * sizeof(*all->items));
+            (all->n - i - 1) * sizeof(const struct node *));
         all->n--;
         return;
     }
@@ -257,7 +257,9 @@ static const struct node *merge_routes(
     struct merging *m, const struct word *w, const struct node *base, const struct node *over)
 {
     struct node *list = arena_alloc(m->arena, sizeof(*list));
-    struct routes all = { arena_calloc(m->arena, base->n + over->n + 1, sizeof(*all.items)), 0 };
+    struct routes all = {
+        arena_calloc(m->arena, base->n + over->n + 1, sizeof(const struct node *)), 0
+    };
 
     for (size_t i = 0; base->kind == NODE_LIST && i < base->n; i++)
         all.items[all.n++] = base->items[i];

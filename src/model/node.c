@@ -113,7 +113,7 @@ static struct node *json_node(struct arena *a, const struct file *file, json_t *
         json_members(a, file, v, n);
     } else if (json_is_array(v)) {
         n->kind = NODE_LIST;
-        n->items = arena_calloc(a, json_array_size(v) + 1, sizeof(*n->items));
+        n->items = arena_calloc(a, json_array_size(v) + 1, sizeof(const struct node *));
         for (; n->n < json_array_size(v); n->n++)
             n->items[n->n] = json_node(a, file, json_array_get(v, n->n));
     } else if (json_is_string(v)) {

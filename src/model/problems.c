@@ -23,7 +23,7 @@ void problems_free(struct problems *p)
     *p = (struct problems){ 0 };
 }
 
-static char *text_of(const char *fmt, va_list ap)
+__attribute__((format(printf, 1, 0))) static char *text_of(const char *fmt, va_list ap)
 {
     char *text = NULL;
 

@@ -176,13 +176,13 @@ static const struct node *read_list(struct reader *r, const yaml_event_t *start)
             return NULL;
         if (done)
             break;
-        items = grown((void *)items, list->n, sizeof(*items));
+        items = grown((void *)items, list->n, sizeof(const struct node *));
         items[list->n++] = item;
         list->weight += item->weight;
     }
-    list->items = arena_alloc(r->arena, list->n * sizeof(*items));
-    if (list->n > 0)
-        memcpy((void *)list->items, (void *)items, list->n * sizeof(*items));
+    list->items = arena_alloc(r->arena, list->n * sizeof(const struct node *));
+    if (items != NULL)
+        memcpy((void *)list->items, (void *)items, list->n * sizeof(const struct node *));
     keep_anchor(r, start->data.sequence_start.anchor, list);
     return list;
 }
@@ -283,7 +283,7 @@ static const struct node *read_map(struct reader *r, const yaml_event_t *start)
     if (!read_pairs(r, map, &pairs))
         return NULL;
     map->pairs = arena_alloc(r->arena, map->n * sizeof(*pairs));
-    if (map->n > 0)
+    if (pairs != NULL)
         memcpy(map->pairs, pairs, map->n * sizeof(*pairs));
     refuse_duplicates(r, map);
     keep_anchor(r, start->data.mapping_start.anchor, map);
