@@ -32,9 +32,12 @@ void buf_consume(struct buf *b, size_t n);
 
 static inline void buf_add(struct buf *b, const void *p, size_t n)
 {
-    char *to = b->cap - b->len >= n ? b->data + b->len : buf_reserve(b, n);
+    char *to;
 
-    if (to != NULL && n > 0) {
+    if (n == 0) /* data may be NULL, and so may p */
+        return;
+    to = b->cap - b->len >= n ? b->data + b->len : buf_reserve(b, n);
+    if (to != NULL) {
         memcpy(to, p, n);
         b->len += n;
     }
