@@ -51,9 +51,10 @@ enum h1_step h1_bad_byte(
 static void start(struct h1_parser *p, struct h1_head *head, const struct h1_limits *limits)
 {
     struct http_field *fields = head->fields;
+    struct h1_limits own = *limits; /* limits may be p's */
     size_t size = sizeof(*head);
 
-    *p = (struct h1_parser){ .head = head, .limits = *limits };
+    *p = (struct h1_parser){ .head = head, .limits = own };
     if (p->limits.max_fields > H1_FIELDS_MAX)
         p->limits.max_fields = H1_FIELDS_MAX;
     /* With the size in sight compilers write "rep stos", which takes 20 ns to get going. */
