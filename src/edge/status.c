@@ -1,8 +1,10 @@
 /*
  * status - see status.h.
  */
-#include "edge/status.h"
+#include <stdio.h>
+
 #include "base/json.h"
+#include "edge/status.h"
 
 static const char *const breaker_words[] = { "closed", "half_open", "open" };
 
@@ -76,9 +78,12 @@ void status_write(
     json_init(&j, b, false);
     json_open(&j, NULL, '{');
     if (p != NULL) {
+        char version[32]; /* as text: 64 bits do not fit a JSON number everywhere */
+
+        snprintf(version, sizeof(version), "%016llx", (unsigned long long)p->blueprint->version);
         json_open(&j, "blueprint", '{');
         json_put_str(&j, "name", p->blueprint->name);
-        json_put_u64(&j, "version", p->blueprint->version);
+        json_put_text(&j, "version", version);
         json_put_u64(&j, "routes", p->blueprint->nroutes);
         json_close(&j, '}');
     }
