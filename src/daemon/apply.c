@@ -92,14 +92,14 @@ static void answered(struct step_ask *s)
 }
 
 /* Every refusal is a sentence; this says of what. */
-static void refused(struct step_ask *s, const struct message *m, const char *id)
+static void refused(struct step_ask *s, const struct message *m, enum err_kind kind, const char *id)
 {
     struct err err;
 
     if (m != NULL)
-        err_set(&err, ERR_CONFIG, id, "%s %.*s: %.*s", s->what, STR_ARG(s->name), STR_ARG(m->body));
+        err_set(&err, kind, id, "%s %.*s: %.*s", s->what, STR_ARG(s->name), STR_ARG(m->body));
     else
-        err_set(&err, ERR_SYSTEM, id, "%s %.*s: no answer came in time; try again", s->what,
+        err_set(&err, ERR_PEER, id, "%s %.*s: no answer came in time; try again", s->what,
             STR_ARG(s->name));
     fail(s->apply, &err);
 }
@@ -111,7 +111,7 @@ static void bound(struct ask *ask, struct message *m)
     struct step_ask *s = (struct step_ask *)(void *)ask;
 
     if (m == NULL || m->type != LIFE_BOUND) {
-        refused(s, m, "listen_failed");
+        refused(s, m, ERR_PEER, "listen_failed");
     } else {
         struct unpack u = unpack_from(m->body);
 
@@ -156,7 +156,7 @@ static void issued(struct ask *ask, struct message *m)
     struct step_ask *s = (struct step_ask *)(void *)ask;
 
     if (m == NULL || m->type != LIFE_ISSUED || m->nfds != 1)
-        refused(s, m, "issue_failed");
+        refused(s, m, ERR_PEER, "issue_failed");
     else
         read_file(s, m);
     answered(s);
@@ -195,7 +195,7 @@ static void opened(struct ask *ask, struct message *m)
     struct step_ask *s = (struct step_ask *)(void *)ask;
 
     if (m == NULL || m->type != LIFE_FILE || m->nfds != 1)
-        refused(s, m, "file_open");
+        refused(s, m, ERR_CONFIG, "file_open");
     else
         read_file(s, m);
     answered(s);
@@ -305,7 +305,7 @@ static void key_answered(struct ask *ask, struct message *m)
     struct err err;
 
     if (m == NULL || m->type != KEEPER_KEY_LOADED || m->body.len < TLS_KEY_ID) {
-        refused(s, m, "key_refused");
+        refused(s, m, ERR_CONFIG, "key_refused");
     } else if (memcmp(m->body.at, a->next->certificates[s->index].info.key_id, TLS_KEY_ID) != 0) {
         const struct certificate *c = &a->next->blueprint->certificates[s->index];
 
@@ -388,7 +388,7 @@ static void no_edge(struct timer *t)
     struct err err;
 
     a->waits_for_edge = false;
-    err_set(&err, ERR_SYSTEM, "edge_gone", "the edge does not start; see what was said on stderr");
+    err_set(&err, ERR_PEER, "edge_gone", "the edge does not start; see what was said on stderr");
     fail(a, &err);
     one_done(a);
 }

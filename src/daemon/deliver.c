@@ -71,7 +71,7 @@ static void configured(struct ask *a, struct message *m)
     } else {
         d->failed = true;
         if (m == NULL)
-            err_set(&d->err, ERR_SYSTEM, "edge_gone",
+            err_set(&d->err, ERR_PEER, "edge_gone",
                 "the edge did not answer (it is being restarted); try again");
         else
             err_set(&d->err, ERR_CONFIG, "edge_refused", "%.*s", STR_ARG(m->body));
@@ -87,7 +87,7 @@ static void configure(struct delivery *d)
 
     if (c->edge != d->edge || d->failed) {
         if (!d->failed)
-            err_set(&d->err, ERR_SYSTEM, "edge_gone", "the edge is being restarted; try again");
+            err_set(&d->err, ERR_PEER, "edge_gone", "the edge is being restarted; try again");
         d->failed = true;
         finish(d);
         return;
@@ -131,7 +131,7 @@ static void bound(struct ask *a, struct message *m)
             err_set(&d->err, ERR_CONFIG, "listen_failed", "listener %s: %.*s", s->listener->name.at,
                 STR_ARG(m->body));
         else
-            err_set(&d->err, ERR_SYSTEM, "parent_silent", "the parent does not answer");
+            err_set(&d->err, ERR_PEER, "parent_silent", "the parent does not answer");
     }
     if (--d->pending == 0)
         configure(d);

@@ -266,7 +266,7 @@ static void too_slow(struct pulse *p)
 
     switch (i->state) {
     case INSTANCE_STARTING:
-        err_set(&err, ERR_SYSTEM, "origin_slow",
+        err_set(&err, ERR_PEER, "origin_slow",
             "%s/%u runs, but accepts no connection on 127.0.0.1:%u within its start_timeout of "
             "%llu ms (it should listen on $PORT); see what it wrote",
             i->service, i->index, i->port, (unsigned long long)i->spec->start_timeout);
@@ -301,7 +301,7 @@ static void running(struct ask *a, struct message *m)
         if (m != NULL)
             err_set(&err, ERR_CONFIG, "run_failed", "%.*s", STR_ARG(m->body));
         else
-            err_set(&err, ERR_SYSTEM, "run_failed", "%s/%u: the parent does not answer", i->service,
+            err_set(&err, ERR_PEER, "run_failed", "%s/%u: the parent does not answer", i->service,
                 i->index);
         fall_back(i, &err);
         return;

@@ -29,7 +29,7 @@ static void opened(struct ask *a, struct message *m)
         if (m != NULL)
             err_set(&err, ERR_PEER, "log_open", "%.*s", STR_ARG(m->body));
         else
-            err_set(&err, ERR_SYSTEM, "log_open", "the parent does not open the log");
+            err_set(&err, ERR_PEER, "log_open", "the parent does not open the log");
         l->got(l->arg, -1, &err);
     }
     free(l);

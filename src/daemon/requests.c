@@ -258,7 +258,7 @@ static void on_open_key(struct channel *c, struct message *m, void *arg)
     if (fd < 0) {
         refuse(c, LIFE_NO_KEY, m->id, &err);
     } else if (keeper == NULL) {
-        err_set(&err, ERR_SYSTEM, "keeper_away", "the keeper is being restarted; try again");
+        err_set(&err, ERR_PEER, "keeper_away", "the keeper is being restarted; try again");
         refuse(c, LIFE_NO_KEY, m->id, &err);
     } else {
         channel_send(keeper, LIFE_KEY, m->id, STR_NONE, &fd, 1);

@@ -85,6 +85,7 @@ void control_drain(struct control *c, msec_t timeout, void (*done)(void *arg), v
     uint64_t body = timeout;
 
     c->draining = true;
+    deliver_keep(c, NULL);
     d->control = c;
     d->done = done;
     d->arg = arg;

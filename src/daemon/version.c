@@ -138,13 +138,13 @@ static struct version *from_json(const json_t *root, struct err *err)
     struct version *v;
 
     if (path == NULL || !json_is_string(text)) {
-        err_set(err, ERR_SYSTEM, "version_damaged", "the saved blueprint is damaged");
+        err_set(err, ERR_PEER, "version_damaged", "the saved blueprint is damaged");
         return NULL;
     }
     b = blueprint_from_canonical(
         (struct str){ json_string_value(text), json_string_length(text) }, &problems);
     if (b == NULL)
-        err_set(err, ERR_SYSTEM, "version_damaged", "the saved blueprint: %s",
+        err_set(err, ERR_PEER, "version_damaged", "the saved blueprint: %s",
             problems.n > 0 ? problems.at[0].text : "unreadable");
     problems_free(&problems);
     if (b == NULL)
