@@ -19,6 +19,7 @@ enum { SESSIONS_MAX = 1024, CA_PEM_MAX = 4 << 20 };
 
 struct tls_client {
     struct tls_table sessions; /* SSL_SESSION by server name */
+    struct tls_trust *trust;   /* NULL: does not verify */
 };
 
 /* ---- sessions ---- */
@@ -77,21 +78,23 @@ int tls_client_prepare(struct tls *t, struct str server_name)
     return 0;
 }
 
-/* ---- the context ---- */
+/* ---- whom to trust ---- */
 
-static int add_authorities(struct tls_context *c, struct str pem, struct err *err)
+struct tls_trust { /* shared by the contexts of a family: a system has 150 authorities */
+    unsigned refs; /* under the family's lock */
+    struct buf pem;
+    X509_STORE *store;
+};
+
+static int read_authorities(struct tls_family *f, struct str pem, X509_STORE *store)
 {
-    X509_STORE *store = SSL_CTX_get_cert_store(c->ssl);
-    BIO *text;
+    BIO *text = BIO_new_mem_buf(pem.len > 0 ? pem.at : "", (int)pem.len);
     X509 *x;
-    unsigned n = 0;
+    int n = 0;
 
-    if (pem.len > CA_PEM_MAX)
-        return err_set(err, ERR_LIMIT, "tls_ca", "the authorities are over %d bytes", CA_PEM_MAX);
-    text = BIO_new_mem_buf(pem.len > 0 ? pem.at : "", (int)pem.len);
     MUST(text != NULL);
     for (;;) {
-        x = X509_new_ex(c->family->ctx, NULL);
+        x = X509_new_ex(f->ctx, NULL);
         MUST(x != NULL);
         if (PEM_read_bio_X509(text, &x, NULL, NULL) == NULL)
             break;
@@ -102,12 +105,64 @@ static int add_authorities(struct tls_context *c, struct str pem, struct err *er
     X509_free(x);
     BIO_free(text);
     ERR_clear_error();
-    if (n == 0)
-        return err_set(err, ERR_CONFIG, "tls_ca",
+    return n;
+}
+
+static void trust_free(struct tls_trust *trust)
+{
+    X509_STORE_free(trust->store);
+    buf_free(&trust->pem);
+    free(trust);
+}
+
+static struct tls_trust *trust_new(struct tls_family *f, struct str pem, struct err *err)
+{
+    struct tls_trust *trust = xcalloc(1, sizeof(*trust));
+
+    trust->store = X509_STORE_new();
+    MUST(trust->store != NULL);
+    buf_init(&trust->pem, CA_PEM_MAX);
+    buf_str(&trust->pem, pem);
+    if (!trust->pem.over && read_authorities(f, pem, trust->store) > 0)
+        return trust;
+    if (trust->pem.over)
+        err_set(err, ERR_LIMIT, "tls_ca", "the authorities are over %d bytes", CA_PEM_MAX);
+    else
+        err_set(err, ERR_CONFIG, "tls_ca",
             "there is no certificate of an authority to trust: expected PEM, -----BEGIN "
             "CERTIFICATE----- and base64");
-    return 0;
+    trust_free(trust);
+    return NULL;
 }
+
+static struct tls_trust *trust_ref(struct tls_family *f, struct str pem, struct err *err)
+{
+    struct tls_trust *trust;
+
+    pthread_mutex_lock(&f->lock);
+    trust = tls_table_get(&f->authorities, pem);
+    if (trust == NULL) {
+        trust = trust_new(f, pem, err);
+        if (trust != NULL)
+            tls_table_put(&f->authorities, pem, trust);
+    }
+    if (trust != NULL)
+        trust->refs++;
+    pthread_mutex_unlock(&f->lock);
+    return trust;
+}
+
+static void trust_unref(struct tls_family *f, struct tls_trust *trust)
+{
+    pthread_mutex_lock(&f->lock);
+    if (--trust->refs == 0) {
+        tls_table_remove(&f->authorities, buf_as_str(&trust->pem));
+        trust_free(trust);
+    }
+    pthread_mutex_unlock(&f->lock);
+}
+
+/* ---- the context ---- */
 
 struct tls_context *tls_client_new(const struct tls_client_options *o, struct err *err)
 {
@@ -124,15 +179,21 @@ struct tls_context *tls_client_new(const struct tls_client_options *o, struct er
     SSL_CTX_sess_set_new_cb(c->ssl, on_session);
     MUST(SSL_CTX_set_alpn_protos(c->ssl, alpn, sizeof(alpn) - 1) == 0);
     SSL_CTX_set_verify(c->ssl, o->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
-    if (o->verify && add_authorities(c, o->ca_pem, err) == -1) {
+    if (!o->verify)
+        return c;
+    c->client->trust = trust_ref(c->family, o->ca_pem, err);
+    if (c->client->trust == NULL) {
         tls_context_unref(c);
         return NULL;
     }
+    SSL_CTX_set1_cert_store(c->ssl, c->client->trust->store);
     return c;
 }
 
 void tls_client_free(struct tls_context *c)
 {
     forget_all(c->client);
+    if (c->client->trust != NULL)
+        trust_unref(c->family, c->client->trust);
     free(c->client);
 }

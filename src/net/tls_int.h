@@ -54,7 +54,8 @@ struct tls_family {
     /* By PEM, so that a new context need not decode the same again. Under the lock, because
      * contexts are made and let go by other threads than the one that uses them. */
     pthread_mutex_t lock;
-    struct tls_table certificates;
+    struct tls_table certificates; /* struct tls_leaf */
+    struct tls_table authorities;  /* struct tls_trust */
 };
 
 /* Made when first asked for, and kept until the process ends. */
