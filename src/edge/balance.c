@@ -70,12 +70,25 @@ static struct bound_origin *any_by_weight(const struct choice *c)
     return &s->origins[0];
 }
 
-/* Lower is better: requests in flight (with this one) for the share it should have. */
+static uint64_t inflight_of(const struct bound_origin *o)
+{
+    return atomic_load_explicit(&o->pool->state->inflight, memory_order_relaxed);
+}
+
+/* Requests in flight (with this one) for the share it should have. */
 static uint64_t load_of(const struct choice *c, const struct bound_origin *o)
 {
-    uint64_t inflight = atomic_load_explicit(&o->pool->state->inflight, memory_order_relaxed) + 1;
+    return (inflight_of(o) + 1) * 1000000 / (uint64_t)(o->weight * warmth(c, o->pool->state));
+}
 
-    return inflight * 1000000 / (uint64_t)(o->weight * warmth(c, o->pool->state));
+/* When both are idle, the first that was drawn by weight stays, or the lighter one would never be
+ * taken. */
+static bool is_less_loaded(
+    const struct choice *c, const struct bound_origin *o, const struct bound_origin *than)
+{
+    if (inflight_of(o) == 0 && inflight_of(than) == 0)
+        return false;
+    return load_of(c, o) < load_of(c, than);
 }
 
 static bool accepts_cold(const struct choice *c, const struct bound_origin *o)
@@ -105,7 +118,7 @@ static struct bound_origin *p2c(const struct choice *c)
 
         if (o == best || !is_usable(c, o) || !accepts_cold(c, o))
             continue;
-        if (best == NULL || load_of(c, o) < load_of(c, best))
+        if (best == NULL || is_less_loaded(c, o, best))
             best = o;
         seen++;
     }

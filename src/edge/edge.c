@@ -57,7 +57,15 @@ struct edge {
 
 /* ---- orders to workers ---- */
 
-enum order_kind { ORDER_BIND, ORDER_LISTEN, ORDER_KEEPER, ORDER_TICKETS, ORDER_DRAIN, ORDER_CLOSE };
+enum order_kind {
+    ORDER_BIND,
+    ORDER_LISTEN,
+    ORDER_KEEPER,
+    ORDER_TICKETS,
+    ORDER_DRAIN,
+    ORDER_CLOSE,
+    ORDER_SHED,
+};
 
 /* Counts the workers that have not done it yet; the last one's answer ends it. */
 struct round {
@@ -73,6 +81,7 @@ struct order {
     struct worker *worker;
     enum order_kind kind;
     struct plan *plan;
+    struct origin_state *state;
     struct str address; /* owned */
     int fd;
     uint8_t tickets[TICKETS_MAX][TLS_TICKET_KEY];
@@ -119,6 +128,10 @@ static void obey(struct post *post)
         break;
     case ORDER_CLOSE:
         worker_close_all(o->worker);
+        break;
+    case ORDER_SHED:
+        pool_shed(o->worker, o->state);
+        origin_state_unref(o->state);
         break;
     }
     if (o->round != NULL && atomic_fetch_sub(&o->round->left, 1) == 1) {
@@ -375,7 +388,8 @@ static void end_drain(struct edge *e)
     if (e->drain_id == 0)
         return;
     log_flush(e->log, 0);
-    channel_send(e->control, EDGE_OK, e->drain_id, STR_NONE, NULL, 0);
+    if (e->control != NULL)
+        channel_send(e->control, EDGE_OK, e->drain_id, STR_NONE, NULL, 0);
     e->drain_id = 0;
 }
 
@@ -486,6 +500,7 @@ static void *run_worker(void *arg)
     struct worker *w = arg;
 
     loop_run(w->loop);
+    worker_unbind(w); /* TLS contexts belong to this thread */
     return NULL;
 }
 
@@ -569,6 +584,13 @@ struct limiter *edge_limiter(struct edge *e, const struct limit *rule)
     found = limiter_ref(l->limiter);
     pthread_mutex_unlock(&e->limiters_lock);
     return found;
+}
+
+void edge_shed_idle(struct edge *e, unsigned asking, struct origin_state *state)
+{
+    for (unsigned i = 0; i < e->nworkers; i++)
+        if (i != asking)
+            give(e, i, (struct order){ .kind = ORDER_SHED, .state = origin_state_ref(state) });
 }
 
 struct metrics *edge_metrics(struct edge *e)

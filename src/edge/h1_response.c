@@ -182,7 +182,14 @@ static void abort_response(struct passage *p)
 {
     struct conn *c = p->front_self;
 
-    /* A close without the last chunk, or before the length: the client sees that it broke off. */
+    /* A close without the last chunk, or before the length: the client sees that it broke off.
+     * Where the end of the connection is the end of the body, only a reset says so. */
+    if (!c->chunked_out && p->response.framing != H1_LENGTH) {
+        struct linger reset = { .l_onoff = 1 };
+
+        setsockopt(c->s.watch.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    }
+    stream_break(&c->s);
     conn_close(c);
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/bug.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "edge/origin_conn.h"
 #include "edge/passage.h"
@@ -48,6 +49,7 @@ void origin_conn_close(struct origin_conn *c)
     c->phase = OC_CLOSED;
     timer_cancel(w->loop, &c->timer);
     stream_close(&c->s);
+    tls_context_unref(c->tls);
     atomic_fetch_sub_explicit(&pool->state->connections, 1, memory_order_relaxed);
     cell_add(pool->connections, (uint64_t)-1);
     worker_bury(w, &c->grave, c);
@@ -142,19 +144,49 @@ static void ready(struct watch_fd *watch, unsigned events)
     }
 }
 
-struct origin_conn *origin_conn_reuse(struct pool *pool, const struct bound_service *s)
+static struct str tls_name(const struct bound_service *s, struct str host)
 {
-    struct origin_conn *c;
+    const struct str given = s->service->tls.server_name;
+    struct str port;
 
-    (void)s;
-    if (list_empty(&pool->idle))
-        return NULL;
-    c = list_item(pool->idle.next, struct origin_conn, link);
-    list_remove(&c->link);
-    pool->nidle--;
-    cell_add(pool->idle_cell, (uint64_t)-1);
-    c->phase = OC_READY;
-    return c;
+    return str_cut(given.len > 0 ? given : host, ':', &port);
+}
+
+static uint64_t tls_name_hash(const struct bound_service *s, struct str host)
+{
+    struct str name = tls_name(s, host);
+
+    return s->tls != NULL ? hash_bytes(name.at, name.len) : 0;
+}
+
+/* Nothing came and nobody closed since the last response? */
+static bool is_quiet(struct origin_conn *c, bool careful)
+{
+    char byte;
+
+    if (loop_has_news(c->s.loop, &c->s.watch))
+        return false;
+    return !careful ||
+           (recv(c->s.watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == -1 && errno == EAGAIN);
+}
+
+struct origin_conn *origin_conn_reuse(
+    struct pool *pool, const struct bound_service *s, struct str host, bool careful)
+{
+    list_each (it, after, &pool->idle) {
+        struct origin_conn *c = list_item(it, struct origin_conn, link);
+
+        if (c->tls != s->tls || c->tls_name != tls_name_hash(s, host) || !is_quiet(c, careful)) {
+            origin_conn_close(c);
+            continue;
+        }
+        list_remove(&c->link);
+        pool->nidle--;
+        cell_add(pool->idle_cell, (uint64_t)-1);
+        c->phase = OC_READY;
+        return c;
+    }
+    return NULL;
 }
 
 static void on_idle(struct timer *t)
@@ -202,10 +234,9 @@ struct origin_conn *origin_conn_open(
     timer_init(&c->timer, on_timer);
     timer_set(w->loop, &c->timer, loop_now(w->loop) + s->service->timeouts.connect);
     if (s->tls != NULL) {
-        struct str name = s->service->tls.server_name.len > 0 ? s->service->tls.server_name : host;
-        struct str rest;
-
-        c->s.tls = tls_connect(s->tls, fd, str_cut(name, ':', &rest));
+        c->tls = tls_context_ref(s->tls);
+        c->tls_name = tls_name_hash(s, host);
+        c->s.tls = tls_connect(s->tls, fd, tls_name(s, host));
     }
     atomic_fetch_add_explicit(&pool->state->connections, 1, memory_order_relaxed);
     cell_add(pool->connections, 1);

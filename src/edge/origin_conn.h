@@ -29,11 +29,17 @@ struct origin_conn {
     struct timer timer;
     uint8_t phase;
     uint32_t nrequests;
-    msec_t connect_by;
+    struct tls_context *tls; /* it was made with, a reference; NULL: plain */
+    uint64_t tls_name;       /* hash of the name that was verified */
 };
 
-/* An idle one that still looks alive; NULL when there is none. */
-struct origin_conn *origin_conn_reuse(struct pool *pool, const struct bound_service *s);
+/*
+ * An idle one that still looks alive and was made as the service says now; NULL
+ * when there is none.  careful: ask the kernel too, because the request could
+ * not be repeated if the origin had just closed.
+ */
+struct origin_conn *origin_conn_reuse(
+    struct pool *pool, const struct bound_service *s, struct str host, bool careful);
 /* Begins to connect. NULL when that fails at once (*reason says why). */
 struct origin_conn *origin_conn_open(
     struct pool *pool, struct bound_service *s, struct str host, const char **reason);

@@ -352,8 +352,10 @@ void passage_refuse(struct passage *p, unsigned status, const char *reason)
     if (p->reason == NULL)
         p->reason = reason;
     worker_count_refusal(p->worker, reason);
-    if (p->request_id.len == 0)
+    if (p->request_id.len == 0) { /* refused before it ran */
+        p->client = p->peer;
         identify(p);
+    }
     passage_add_header(p, STR("Weir-Reason"), str_from(reason));
     passage_answer(p, status, STR("text/plain; charset=utf-8"), str_from(text));
 }

@@ -63,13 +63,24 @@ void pool_unref(struct pool *p)
 
     if (p == NULL || --p->refs > 0)
         return;
-    list_each(it, after, &p->idle) origin_conn_close(list_item(it, struct origin_conn, link));
+    list_each (it, after, &p->idle)
+        origin_conn_close(list_item(it, struct origin_conn, link));
     at = slot_of(p->worker, p->state);
     while (*at != p)
         at = &(*at)->next;
     *at = p->next;
     origin_state_unref(p->state);
     free(p);
+}
+
+void pool_shed(struct worker *w, const struct origin_state *state)
+{
+    struct pool *p = *slot_of(w, state);
+
+    while (p != NULL && p->state != state)
+        p = p->next;
+    if (p != NULL && !list_empty(&p->idle))
+        origin_conn_close(list_item(p->idle.prev, struct origin_conn, link));
 }
 
 void pool_count_error(struct pool *p, const char *reason)

@@ -32,6 +32,8 @@ struct pool *pool_get(struct worker *w, struct origin_state *state);
 void pool_ref(struct pool *p);
 /* The last one closes the idle connections. */
 void pool_unref(struct pool *p);
+/* Closes the idle connection that was used least recently, if there is one. */
+void pool_shed(struct worker *w, const struct origin_state *state);
 void pool_count_error(struct pool *p, const char *reason);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/bug.h"
 #include "base/hash.h"
 #include "edge/balance.h"
+#include "edge/edge_int.h"
 #include "edge/origin_conn.h"
 #include "edge/passage.h"
 #include "edge/proxy_head.h"
@@ -250,6 +251,17 @@ static void remember_try(struct proxy *x, struct pool *pool)
         x->tried[x->ntried++] = pool;
 }
 
+/* Other workers may hold idle connections that count against the origin's maximum. */
+static void ask_for_room(struct bound_service *s)
+{
+    for (size_t i = 0; i < s->norigins; i++) {
+        struct origin_state *st = s->origins[i].pool->state;
+
+        if (st->connections >= s->service->pool.max_connections && st->connections > st->inflight)
+            edge_shed_idle(s->worker->edge, s->worker->index, st);
+    }
+}
+
 static void enqueue(struct passage *p)
 {
     struct proxy *x = &p->proxy;
@@ -266,6 +278,7 @@ static void enqueue(struct passage *p)
     cell_add(x->service->queue_depth, 1);
     timer_set(l, &x->wait, now_of(p) + rule->queue_timeout);
     timer_set(l, &x->service->queue_timer, loop_now(l) + 10);
+    ask_for_room(x->service);
 }
 
 static void begin_try(struct passage *p, struct bound_origin *o)
@@ -284,7 +297,8 @@ static void begin_try(struct passage *p, struct bound_origin *o)
     x->origin_host = o->host;
     x->origin_label = arena_str(&p->arena, o->pool->state->label);
     x->try_started = time_usec();
-    x->conn = origin_conn_reuse(o->pool, x->service);
+    x->conn = origin_conn_reuse(o->pool, x->service, o->host,
+        !http_method_is_idempotent(p->head.method_id) && !rules_of(p)->retry.non_idempotent);
     if (x->conn != NULL) {
         x->conn->p = p;
         proxy_connected(p);

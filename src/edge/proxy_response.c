@@ -342,10 +342,12 @@ static enum step fill(struct passage *p)
         proxy_origin_failed(p, "bad_response_head_too_large");
         return OVER;
     case STREAM_EOF:
+        return on_eof(p);
     case STREAM_FAILED:
         break;
     }
-    return on_eof(p);
+    proxy_origin_failed(p, "reset");
+    return OVER;
 }
 
 /*
@@ -364,10 +366,12 @@ static enum step fill_behind_head(struct passage *p)
     case STREAM_FULL:
         return WAIT;
     case STREAM_EOF:
+        return on_eof(p);
     case STREAM_FAILED:
         break;
     }
-    return on_eof(p);
+    proxy_origin_failed(p, "reset");
+    return OVER;
 }
 
 static enum step step(struct passage *p)

@@ -87,6 +87,12 @@ void stream_close(struct stream *s)
     stream_give(s, &s->out);
 }
 
+void stream_break(struct stream *s)
+{
+    tls_free(s->tls);
+    s->tls = NULL;
+}
+
 void stream_note(struct stream *s, unsigned events)
 {
     if (events & LOOP_READ)

@@ -50,6 +50,9 @@ static inline bool stream_is_open(const struct stream *s)
     return s->watch.fd >= 0;
 }
 
+/* What comes now is not a proper end: no close_notify when it closes. */
+void stream_break(struct stream *s);
+
 /* Takes note of what the loop said. */
 void stream_note(struct stream *s, unsigned events);
 

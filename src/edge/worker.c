@@ -63,8 +63,7 @@ void worker_add_acceptor(struct worker *w, struct str address, int fd)
     struct acceptor *a;
     int one = 1;
 
-    list_each(it, after, &w->acceptors)
-    {
+    list_each (it, after, &w->acceptors) {
         if (str_eq(list_item(it, struct acceptor, link)->address, address)) {
             close(fd); /* another control, or a later blueprint, names the same socket */
             return;
@@ -116,8 +115,7 @@ static void bind_acceptors(struct worker *w)
 {
     const struct blueprint *b = w->binding->blueprint;
 
-    list_each(it, after, &w->acceptors)
-    {
+    list_each (it, after, &w->acceptors) {
         struct acceptor *a = list_item(it, struct acceptor, link);
         const struct listener *found = NULL;
 
@@ -147,13 +145,16 @@ void worker_bind(struct worker *w, struct plan *plan)
 void worker_drain(struct worker *w)
 {
     w->draining = true;
-    list_each(it, after, &w->acceptors) close_acceptor(list_item(it, struct acceptor, link));
-    list_each(it, after, &w->conns) conn_retire(list_item(it, struct conn, link));
+    list_each (it, after, &w->acceptors)
+        close_acceptor(list_item(it, struct acceptor, link));
+    list_each (it, after, &w->conns)
+        conn_retire(list_item(it, struct conn, link));
 }
 
 void worker_close_all(struct worker *w)
 {
-    list_each(it, after, &w->conns) conn_close(list_item(it, struct conn, link));
+    list_each (it, after, &w->conns)
+        conn_close(list_item(it, struct conn, link));
 }
 
 void worker_count_refusal(struct worker *w, const char *reason)
@@ -187,11 +188,18 @@ struct worker *worker_new(struct edge *e, unsigned index)
     return w;
 }
 
-void worker_free(struct worker *w)
+void worker_unbind(struct worker *w)
 {
     worker_close_all(w);
-    list_each(it, after, &w->acceptors) close_acceptor(list_item(it, struct acceptor, link));
+    list_each (it, after, &w->acceptors)
+        close_acceptor(list_item(it, struct acceptor, link));
     binding_unref(w->binding);
+    w->binding = NULL;
+    free_graves(w);
+}
+
+void worker_free(struct worker *w)
+{
     while (w->free_passages != NULL) {
         struct passage *p = w->free_passages;
 

@@ -74,6 +74,8 @@ void worker_bind(struct worker *w, struct plan *plan); /* takes the reference */
 void worker_add_acceptor(struct worker *w, struct str address, int fd);
 void worker_drain(struct worker *w);
 void worker_close_all(struct worker *w);
+/* The last thing in the worker's thread: closes everything that belongs to it. */
+void worker_unbind(struct worker *w);
 /* Frees memory (in which g is) after this round: callers further up may still look at it. */
 void worker_bury(struct worker *w, struct graveyard *g, void *memory);
 /* A refusal that is not (yet) a request: counted under its reason word. */

@@ -277,7 +277,8 @@ void channel_free(struct channel *c)
         loop_remove(c->loop, &c->watch);
         close(c->watch.fd);
     }
-    list_each(it, after, &c->queue) drop_frame(c, list_item(it, struct frame, link));
+    list_each (it, after, &c->queue)
+        drop_frame(c, list_item(it, struct frame, link));
     free(c);
 }
 

@@ -140,6 +140,14 @@ void loop_forget(struct loop *l, struct watch_fd *w)
             l->events[i].data.ptr = NULL;
 }
 
+bool loop_has_news(const struct loop *l, const struct watch_fd *w)
+{
+    for (int i = l->at; i < l->nevents; i++)
+        if (l->events[i].data.ptr == w)
+            return true;
+    return false;
+}
+
 msec_t loop_now(const struct loop *l)
 {
     return l->now;

@@ -59,6 +59,9 @@ void loop_remove(struct loop *l, struct watch_fd *w);
 /* The same for a descriptor that is about to be closed (which removes it without a call of its own). */
 void loop_forget(struct loop *l, struct watch_fd *w);
 
+/* Has the loop been told something of w that it has not passed on yet in this round? */
+bool loop_has_news(const struct loop *l, const struct watch_fd *w);
+
 /* The time at the start of this round of events. */
 msec_t loop_now(const struct loop *l);
 /* The wall clock, read at most once a round. */
