@@ -26,21 +26,32 @@ struct keeper_client {
     char body[KEEPER_SIGN_HEAD + TLS_SIGN_INPUT_MAX];
 };
 
-static void answer(struct keeper_client *k, bool ok, struct str signature)
+static const char keeper_down[] = "keeper_down";
+
+/* The keeper's words, and ours for the edge's log: the first is an operator's mistake, all others
+ * are a bug of ours, or somebody who has taken over the edge. */
+static const char *word_for(struct str reason)
+{
+    return str_is(reason, "unknown_key") ? "key_missing" : "key_refused";
+}
+
+/* why is NULL when there is a signature. */
+static void answer(struct keeper_client *k, const char *why, struct str signature)
 {
     struct tls_signing **slot = &k->ring[k->first++ % IN_FLIGHT_MAX];
     struct tls_signing *s = *slot;
 
     *slot = NULL;
-    if (ok)
+    if (why == NULL)
         k->stats.signatures++;
     else
         k->stats.failures++;
     if (s == NULL)
         return;
-    s->ok = ok;
+    s->ok = why == NULL;
+    s->why = why;
     s->signature_len = signature.len;
-    if (ok)
+    if (s->ok)
         memcpy(s->signature, signature.at, signature.len);
     s->done(s); /* may ask the next question */
 }
@@ -50,7 +61,7 @@ static void fail_all(struct keeper_client *k)
     uint64_t end = k->next;
 
     while (k->first < end)
-        answer(k, false, STR_NONE);
+        answer(k, keeper_down, STR_NONE);
 }
 
 /* The questions last: their owners may ask anew, and must find that nobody is there. */
@@ -80,7 +91,7 @@ static void on_signed(struct channel *c, struct message *m, void *arg)
 
     (void)c;
     if (is_oldest(k, m->id))
-        answer(k, m->body.len > 0, m->body);
+        answer(k, m->body.len > 0 ? NULL : "key_refused", m->body);
     else
         drop_channel(k);
 }
@@ -91,7 +102,7 @@ static void on_not_signed(struct channel *c, struct message *m, void *arg)
 
     (void)c;
     if (is_oldest(k, m->id))
-        answer(k, false, STR_NONE);
+        answer(k, word_for(m->body), STR_NONE);
     else
         drop_channel(k);
 }
@@ -107,6 +118,7 @@ static bool client_sign(struct tls_signer *signer, struct tls_signing *s)
     struct keeper_client *k = (struct keeper_client *)(void *)signer;
     struct str body = { k->body, KEEPER_SIGN_HEAD + s->input_len };
 
+    s->why = k->channel == NULL ? keeper_down : "keeper_busy";
     if (k->channel == NULL || s->input_len > TLS_SIGN_INPUT_MAX ||
         k->next - k->first >= IN_FLIGHT_MAX) {
         k->stats.failures++;
@@ -118,7 +130,8 @@ static bool client_sign(struct tls_signer *signer, struct tls_signing *s)
     memcpy(k->body + KEEPER_SIGN_HEAD, s->input, s->input_len);
     if (!channel_send(k->channel, KEEPER_SIGN, k->next, body, NULL, 0)) {
         k->stats.failures++;
-        return false; /* the loop will find the channel's end */
+        s->why = keeper_down; /* the loop will find the channel's end */
+        return false;
     }
     k->ring[k->next++ % IN_FLIGHT_MAX] = s;
     return true;

@@ -235,7 +235,8 @@ struct keeper *keeper_new(struct loop *l)
 
 void keeper_free(struct keeper *k)
 {
-    list_each(it, after, &k->edges) edge_end(list_item(it, struct edge, link));
+    list_each (it, after, &k->edges)
+        edge_end(list_item(it, struct edge, link));
     channel_free(k->control);
     for (size_t i = 0; i < k->nkeys; i++)
         key_free(k->keys[i]);

@@ -205,7 +205,7 @@ bool tls_ask_signer(const uint8_t key_id[TLS_KEY_ID], uint16_t scheme, const uin
     }
     t->parked = NULL;
     if (!p.signing.ok || p.signing.signature_len > room) {
-        t->key_failed = true;
+        t->key_failed = p.signing.why != NULL ? p.signing.why : "key_unavailable";
         return false;
     }
     memcpy(signature, p.signing.signature, p.signing.signature_len);

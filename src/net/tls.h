@@ -38,6 +38,8 @@ struct tls_signing {
     size_t input_len;
     /* The answer. done(s) is called by the signer's owner, in the same thread, exactly once. */
     bool ok;
+    const char
+        *why; /* when not ok, or when it could not even be asked: a word that stays, or NULL */
     uint8_t signature[TLS_SIGNATURE_MAX];
     size_t signature_len;
     void (*done)(struct tls_signing *s);

@@ -151,8 +151,8 @@ const char *tls_error_word(struct tls *t)
     const char *word = NULL;
 
     ERR_clear_error();
-    if (t->key_failed)
-        return "key_unavailable";
+    if (t->key_failed != NULL)
+        return t->key_failed;
     if (t->broken != 0)
         return socket_word(t->broken);
     if (ERR_GET_LIB(code) == ERR_LIB_SSL) {

@@ -146,16 +146,16 @@ struct tls {
     int fd;
     int broken; /* errno of the socket; nothing goes out any more */
     bool established;
-    bool drained;      /* the socket had no more than it gave: do not ask again in this call */
-    bool empty;        /* the last read brought nothing */
-    bool eof;          /* the peer has closed its side */
-    bool mute;         /* going away: what OpenSSL still writes is dropped */
-    bool hold;         /* what is in `left` may wait for the next record */
-    bool slow;         /* the peer did not take a batch: smaller ones from now on */
-    bool key_failed;   /* the signer refused */
-    const char *error; /* TLS_FAILED from now on */
-    size_t owed;       /* encrypted and in `left`, but not yet reported as taken */
-    struct buf left;   /* ciphertext that the socket did not take */
+    bool drained;           /* the socket had no more than it gave: do not ask again in this call */
+    bool empty;             /* the last read brought nothing */
+    bool eof;               /* the peer has closed its side */
+    bool mute;              /* going away: what OpenSSL still writes is dropped */
+    bool hold;              /* what is in `left` may wait for the next record */
+    bool slow;              /* the peer did not take a batch: smaller ones from now on */
+    const char *key_failed; /* the signer's word, when it did not sign */
+    const char *error;      /* TLS_FAILED from now on */
+    size_t owed;            /* encrypted and in `left`, but not yet reported as taken */
+    struct buf left;        /* ciphertext that the socket did not take */
     struct tls_parked *parked;
     struct list waiting; /* link in thread->waiting */
     void (*on_key)(void *arg);

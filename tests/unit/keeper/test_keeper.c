@@ -122,6 +122,8 @@ static void settle(struct stage *s, const struct asked *a)
         loop_once(s->loop, 1);
 }
 
+static const char *last_word; /* of the last refusal */
+
 static bool signs(struct stage *s, struct keeper_client *c, EVP_PKEY *key, uint16_t scheme,
     const uint8_t *input, size_t len)
 {
@@ -130,6 +132,8 @@ static bool signs(struct stage *s, struct keeper_client *c, EVP_PKEY *key, uint1
     ask(c, &a, key, scheme, input, len);
     settle(s, &a);
     CHECK(a.done);
+    CHECK(a.signing.ok == (a.signing.why == NULL));
+    last_word = a.signing.why;
     return a.signing.ok;
 }
 
@@ -233,10 +237,12 @@ static void refuses_what_tls_does_not_sign(void)
 
     len = tls13_input(in, 32);
     CHECK(signs(&s, c, ec.key, 0x0403, in, len));
-    CHECK(!signs(&s, c, other.key, 0x0403, in, len)); /* unknown key */
-    CHECK(!signs(&s, c, ec.key, 0x0804, in, len));    /* another kind of key */
-    CHECK(!signs(&s, c, ec.key, 0x0503, in, len));    /* another curve, in TLS 1.3 */
-    CHECK(!signs(&s, c, rsa.key, 0x0401, in, len));   /* PKCS1 in TLS 1.3 */
+    CHECK(!signs(&s, c, other.key, 0x0403, in, len));
+    CHECK_STR(str_from(last_word), "key_missing");
+    CHECK(!signs(&s, c, ec.key, 0x0804, in, len)); /* another kind of key */
+    CHECK_STR(str_from(last_word), "key_refused");
+    CHECK(!signs(&s, c, ec.key, 0x0503, in, len));  /* another curve, in TLS 1.3 */
+    CHECK(!signs(&s, c, rsa.key, 0x0401, in, len)); /* PKCS1 in TLS 1.3 */
     CHECK(!signs(&s, c, ec.key, 0x0403, in, len - 1));
     CHECK(!signs(&s, c, ec.key, 0x0403, in, len + 1));
     for (size_t i = 0; i < TLS13_HEAD; i++) {
@@ -465,6 +471,7 @@ static void questions_fail_when_the_keeper_goes(void)
     close(ends[0]);
     settle(&s, &a[0]);
     CHECK(a[0].done && !a[0].signing.ok);
+    CHECK_STR(str_from(a[0].signing.why), "keeper_down");
     CHECK(!a[1].done);
     CHECK(a[2].done && !a[2].signing.ok);
     CHECK(!keeper_client_is_up(c));
