@@ -165,6 +165,8 @@ static void add_clean(struct buf *out, struct str s)
 {
     size_t run = 0;
 
+    if (s.len == 0)
+        return;
     for (size_t i = 0; i < s.len; i++)
         if (s.at[i] == '\r' || s.at[i] == '\n' || s.at[i] == '\0') {
             buf_add(out, s.at + run, i - run);
