@@ -1,19 +1,16 @@
 /*
  * log - see log.h.
  *
- * A ring is a run of bytes with free-running positions: what lies between tail
- * and head is whole lines, in one piece or, when a line did not fit before the
- * ring's end, in two: up to `gap`, then from the start again.
- *
- * The writer sleeps in one of two ways, and only the worker that ends a sleep
- * pays a system call:
+ * What the workers write lies in chunks (log_ring_int.h); here is the thread
+ * that takes them to the descriptor.  It sleeps in one of two ways, and only
+ * the worker that ends a sleep pays a system call:
  *
  *     ASLEEP  --first line--> AWAKE --writes--> NAPPING (50 ms at most)
  *       ^                                        |   |
- *       +-------- nothing came ------------------+   +-- time is up, or a ring
- *                                                        is a quarter full: AWAKE
+ *       +-------- nothing came ------------------+   +-- time is up, or a few
+ *                                                        chunks are full: AWAKE
  *
- * so that a busy edge wakes it never, and an idle one costs nothing.
+ * so that a busy edge wakes it now and then, and an idle one costs nothing.
  */
 #include <errno.h>
 #include <linux/futex.h>
@@ -32,11 +29,10 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "watch/log.h"
+#include "watch/log_ring_int.h"
 
 enum {
-    RING_SIZE = 1 << 20,
-    LINE_MAX_BYTES = 32 << 10,
-    CACHE_LINE = 64,
+    WAKE_CHUNKS = 3, /* two full ones and the open one */
     NAP_MSEC = 50,
     BACKOFF_MSEC_MIN = 50,
     BACKOFF_MSEC_MAX = 1000,
@@ -49,30 +45,14 @@ enum {
 
 enum sleep {
     AWAKE,
-    NAPPING, /* until a ring is a quarter full, at most NAP_MSEC */
+    NAPPING, /* until a ring has WAKE_CHUNKS, at most NAP_MSEC */
     ASLEEP,  /* until a line comes */
     WAITING, /* after a failed write; lines do not end it */
 };
 
-struct ring {
-    /* The worker's. */
-    _Alignas(CACHE_LINE) _Atomic uint64_t head;
-    _Atomic uint64_t gap; /* where the last line before the ring's end ended */
-    _Atomic uint64_t committed;
-    _Atomic uint64_t dropped;
-    _Atomic uint64_t flushed; /* head at the last log_flush() */
-    uint64_t tail_seen;       /* the tail may be further by now */
-    uint64_t begun;           /* where the line being written starts */
-    char *bytes;
-    /* The writer's. */
-    _Alignas(CACHE_LINE) _Atomic uint64_t tail; /* the start of a line */
-    uint64_t at;                                /* written up to here; past tail: a torn line */
-    uint64_t counted;                           /* of committed */
-};
-
 struct log {
     unsigned nrings;
-    struct ring *rings;
+    struct log_ring *rings;
     pthread_t thread;
     _Atomic uint32_t sleep; /* enum sleep; futex */
     _Atomic bool stopping;
@@ -104,43 +84,14 @@ struct log {
 
 /* ---- the workers' side ---- */
 
-/* Where a line of up to n bytes goes; false when the ring is full. */
-static bool find_room(struct ring *r, uint64_t head, uint32_t n, uint64_t *start)
-{
-    uint64_t left = RING_SIZE - head % RING_SIZE;
-
-    *start = left >= n ? head : head + left;
-    if (*start + n - r->tail_seen <= RING_SIZE)
-        return true;
-    r->tail_seen = atomic_load_explicit(&r->tail, memory_order_acquire);
-    return *start + n - r->tail_seen <= RING_SIZE;
-}
-
 char *log_begin(struct log *l, unsigned ring, uint32_t n)
 {
-    struct ring *r = &l->rings[ring];
-    uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
-
-    MUST(n <= LINE_MAX_BYTES);
-    if (!find_room(r, head, n, &r->begun)) {
-        atomic_store_explicit(&r->dropped,
-            atomic_load_explicit(&r->dropped, memory_order_relaxed) + 1, memory_order_relaxed);
-        return NULL;
-    }
-    return r->bytes + r->begun % RING_SIZE;
+    return ring_begin(&l->rings[ring], n);
 }
 
 void log_commit(struct log *l, unsigned ring, uint32_t used)
 {
-    struct ring *r = &l->rings[ring];
-    uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
-
-    MUST(used > 0 && r->bytes[(r->begun + used - 1) % RING_SIZE] == '\n');
-    if (r->begun != head)
-        atomic_store_explicit(&r->gap, head, memory_order_relaxed);
-    atomic_store_explicit(&r->committed,
-        atomic_load_explicit(&r->committed, memory_order_relaxed) + 1, memory_order_relaxed);
-    atomic_store_explicit(&r->head, r->begun + used, memory_order_release);
+    ring_commit(&l->rings[ring], used);
 }
 
 static void futex_wake(_Atomic uint32_t *word)
@@ -162,26 +113,16 @@ static void wake_writer(struct log *l)
         futex_wake(&l->sleep);
 }
 
-static bool is_quarter_full(struct ring *r, uint64_t head)
-{
-    if (head - r->tail_seen < RING_SIZE / 4)
-        return false;
-    r->tail_seen = atomic_load_explicit(&r->tail, memory_order_acquire);
-    return head - r->tail_seen >= RING_SIZE / 4;
-}
-
 void log_flush(struct log *l, unsigned ring)
 {
-    struct ring *r = &l->rings[ring];
-    uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
+    struct log_ring *r = &l->rings[ring];
     uint32_t sleep;
 
-    if (head == atomic_load_explicit(&r->flushed, memory_order_relaxed))
+    if (!ring_flush(r))
         return;
-    /* Sequentially consistent, like fall_asleep(): we see the sleeper, or it sees our lines. */
-    atomic_store(&r->flushed, head);
+    /* After ring_flush(), as in fall_asleep(): we see the sleeper, or it sees our lines. */
     sleep = atomic_load(&l->sleep);
-    if (sleep == ASLEEP || (sleep == NAPPING && is_quarter_full(r, head)))
+    if (sleep == ASLEEP || (sleep == NAPPING && ring_backlog(r) >= WAKE_CHUNKS))
         wake_writer(l);
 }
 
@@ -208,13 +149,9 @@ static uint64_t count_dropped(const struct log *l)
 
 static bool is_drained(const struct log *l)
 {
-    for (unsigned i = 0; i < l->nrings; i++) {
-        const struct ring *r = &l->rings[i];
-
-        if (atomic_load_explicit(&r->head, memory_order_acquire) != r->at ||
-            atomic_load(&r->flushed) > r->at)
+    for (unsigned i = 0; i < l->nrings; i++)
+        if (!ring_is_drained(&l->rings[i]))
             return false;
-    }
     return true;
 }
 
@@ -266,7 +203,7 @@ static void take_next_fd(struct log *l)
     l->backoff = 0;
     l->error = 0;
     for (unsigned i = 0; i < l->nrings; i++) /* a torn line: all of it to the new one */
-        l->rings[i].at = atomic_load_explicit(&l->rings[i].tail, memory_order_relaxed);
+        ring_rewind(&l->rings[i]);
 }
 
 static void ask_rotation(struct log *l)
@@ -275,38 +212,6 @@ static void ask_rotation(struct log *l)
         return;
     l->rotate_asked = true;
     l->on_rotate(l->arg);
-}
-
-/* The bytes from r->at that lie in one piece; steps over the gap at the ring's end. */
-static struct str next_piece(struct ring *r, uint64_t head)
-{
-    uint64_t lap_end = (r->at / RING_SIZE + 1) * RING_SIZE;
-    uint64_t end = head;
-
-    if (head > lap_end) {
-        uint64_t gap = atomic_load_explicit(&r->gap, memory_order_relaxed);
-
-        end = lap_end;
-        /* A gap of an earlier lap: this lap was filled to its last byte. */
-        if (gap >= r->at && gap < lap_end)
-            end = gap;
-        if (end == r->at) {
-            r->at = lap_end;
-            end = head;
-        }
-    }
-    return (struct str){ r->bytes + r->at % RING_SIZE, end - r->at };
-}
-
-/* Moves the tail behind the last line that was written whole. */
-static void advance(struct ring *r, struct str piece, size_t n)
-{
-    const char *newline = memrchr(piece.at, '\n', n);
-
-    r->at += n;
-    if (newline != NULL)
-        atomic_store_explicit(
-            &r->tail, r->at - n + (uint64_t)(newline + 1 - piece.at), memory_order_release);
 }
 
 /* Waits until the reader of a pipe takes more, at most msec; false when it does not. */
@@ -331,16 +236,13 @@ static struct str pipe_piece(struct str piece)
     return piece;
 }
 
-/* One write. False when there was nothing to do, or it cannot be done now. */
-static bool write_piece(struct log *l, struct ring *r, uint64_t head)
+/* One write. False when it cannot be done now. */
+static bool write_piece(struct log *l, struct log_ring *r, struct str piece)
 {
-    struct str piece = next_piece(r, head);
     ssize_t n;
 
-    if (piece.len == 0)
-        return false;
     if (l->fd < 0) {
-        advance(r, piece, piece.len);
+        ring_advance(r, piece.len);
         return true;
     }
     if (l->blocks) {
@@ -358,27 +260,25 @@ static bool write_piece(struct log *l, struct ring *r, uint64_t head)
     l->error = 0;
     l->size += (uint64_t)n;
     atomic_fetch_add_explicit(&l->bytes, (uint64_t)n, memory_order_relaxed);
-    advance(r, piece, (size_t)n);
+    ring_advance(r, (size_t)n);
     return true;
 }
 
-static bool has_torn_line(const struct ring *r)
+/* What the ring holds now, and no more than it can hold. False: the descriptor takes no more. */
+static bool drain_ring(struct log *l, struct log_ring *r)
 {
-    return r->at != atomic_load_explicit(&r->tail, memory_order_relaxed);
-}
-
-/* All that the ring holds now. False when the descriptor takes no more. */
-static bool drain_ring(struct log *l, struct ring *r)
-{
-    uint64_t head = atomic_load_explicit(&r->head, memory_order_acquire);
     uint64_t committed;
 
-    while (r->at != head) {
-        if (!write_piece(l, r, head))
+    for (unsigned i = 0; i < CHUNKS_MAX; i++) {
+        struct str piece = ring_peek(r);
+
+        if (piece.len == 0)
+            break;
+        if (!write_piece(l, r, piece))
             return false;
         l->busy = true;
     }
-    /* A line more than was written may be in there: then it comes with the next round. */
+    /* Some lines more than were written may be in there: they come with the next round. */
     committed = atomic_load_explicit(&r->committed, memory_order_relaxed);
     if (l->fd >= 0)
         atomic_fetch_add_explicit(&l->written, committed - r->counted, memory_order_relaxed);
@@ -390,7 +290,7 @@ static bool drain_ring(struct log *l, struct ring *r)
 static bool drain(struct log *l)
 {
     for (unsigned i = 0; i < l->nrings; i++)
-        if (has_torn_line(&l->rings[i]) && !drain_ring(l, &l->rings[i]))
+        if (ring_is_torn(&l->rings[i]) && !drain_ring(l, &l->rings[i]))
             return false;
     for (unsigned i = 0; i < l->nrings; i++)
         if (!drain_ring(l, &l->rings[i]))
@@ -467,16 +367,15 @@ struct log *log_new(unsigned nrings, void (*on_rotate)(void *arg), void *arg)
     sigset_t all;
     sigset_t old;
 
-    MUST(nrings > 0 && posix_memalign(&rings, CACHE_LINE, nrings * sizeof(struct ring)) == 0);
-    memset(rings, 0, nrings * sizeof(struct ring));
+    MUST(nrings > 0 &&
+         posix_memalign(&rings, LOG_CACHE_LINE, nrings * sizeof(struct log_ring)) == 0);
+    memset(rings, 0, nrings * sizeof(struct log_ring));
     l->rings = rings;
     l->nrings = nrings;
     l->on_rotate = on_rotate;
     l->arg = arg;
     l->fd = -1;
     pthread_mutex_init(&l->lock, NULL);
-    for (unsigned i = 0; i < nrings; i++)
-        l->rings[i].bytes = xmalloc(RING_SIZE);
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -512,7 +411,7 @@ void log_free(struct log *l)
     if (l->has_next && l->next_fd >= 0)
         close(l->next_fd);
     for (unsigned i = 0; i < l->nrings; i++)
-        free(l->rings[i].bytes);
+        ring_free_chunks(&l->rings[i]);
     free(l->rings);
     pthread_mutex_destroy(&l->lock);
     free(l);

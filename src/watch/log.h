@@ -1,10 +1,10 @@
 /*
  * log - one JSON line an event, never in the way of a request.
  *
- * Each thread writes into its own ring; a writer thread of the same process
- * takes the rings' bytes to the descriptor in large writes.  A full ring (a
- * slow or full disk) drops the event and counts it; the first drop and the
- * recovery are said once on stderr.
+ * Each thread writes into its own ring, 8 MB at most; a writer thread of the
+ * same process takes the rings' bytes to the descriptor in large writes.  A
+ * full ring (a slow or full disk) drops the event and counts it; the first drop
+ * and the recovery are said once on stderr.
  *
  * The descriptor comes from outside, for the edge may not open files: when
  * the size passes rotate_size, or the file's writes fail with EIO, on_rotate

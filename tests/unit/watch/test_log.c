@@ -285,7 +285,7 @@ static void a_pipe_that_nobody_reads_does_not_hold_us_up(void)
     struct buf all;
     unsigned written = 0;
 
-    buf_init(&all, 4 << 20);
+    buf_init(&all, 64 << 20);
     CHECK(pipe2(ends, O_CLOEXEC) == 0);
     log_set_fd(l, ends[1], 0, 0);
     while (put_numbered(l, 0, written))
