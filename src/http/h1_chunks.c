@@ -24,7 +24,7 @@ enum chunk_state {
     CHUNK_FAILED,
 };
 
-enum { SIZE_DIGITS = 16, TRAILER_LINE_MAX = H1_TRAILERS_MAX };
+enum { SIZE_DIGITS = 16 };
 
 void h1_chunks_start(struct h1_chunks *c)
 {

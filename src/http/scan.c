@@ -76,7 +76,7 @@ static const struct scanner plain = { "plain", token_plain, target_plain, value_
 #define MIN(a, b) _mm_min_epu8(a, b)
 #define BITS(v)   (uint32_t) _mm_movemask_epi8(v)
 #include "http/scan_vector_int.h"
-/* (the fields are split with what is above) */
+/* Uses what is above, hence behind it. */
 #include "http/scan_fields_int.h"
 #undef VARIANT
 #undef TARGET
@@ -106,7 +106,7 @@ static const struct scanner plain = { "plain", token_plain, target_plain, value_
 #define MIN(a, b)  _mm256_min_epu8(a, b)
 #define BITS(v)    (uint32_t) _mm256_movemask_epi8(v)
 #include "http/scan_vector_int.h"
-/* (the fields are split with what is above) */
+/* Uses what is above, hence behind it. */
 #include "http/scan_fields_int.h"
 
 static const struct scanner sse2 = { "sse2", token_sse2, target_sse2, value_sse2, is_normal_sse2,

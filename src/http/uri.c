@@ -10,7 +10,7 @@
 #include "http/scan_int.h"
 
 /*
- * The byte at *i, decoded.  *escaped: '/' or '\\' that must stay an escape.
+ * The byte at *i, decoded.  *escaped: '/', '\\' or '%' that must stay an escape.
  * False for a bad escape, %00, and what may not stand in a path as it is.
  */
 static bool decode(struct str raw, size_t *i, char *c, bool *escaped)
@@ -27,16 +27,23 @@ static bool decode(struct str raw, size_t *i, char *c, bool *escaped)
     *c = (char)(chars_hex[(unsigned char)raw.at[*i + 1]] << 4 |
                 chars_hex[(unsigned char)raw.at[*i + 2]]);
     *i += 3;
-    *escaped = *c == '/' || *c == '\\';
+    *escaped = *c == '/' || *c == '\\' || *c == '%';
     return *c != '\0';
 }
 
-/* In lower case too: that is what one escaped twice leaves. */
+/* Escaped once, or twice. */
 static bool at_escaped_slash(struct str s, size_t i)
 {
-    struct str three = { s.at + i, 3 };
+    size_t n = 3;
 
-    return s.len - i >= 3 && (str_eq_nocase(three, STR("%2f")) || str_eq_nocase(three, STR("%5c")));
+    if (s.len - i >= 5 && str_eq((struct str){ s.at + i, 3 }, STR("%25"))) {
+        i += 2;
+        n = 5;
+    }
+    if (s.len - i < 3 || (n == 3 && s.at[i] != '%'))
+        return false;
+    return str_eq_nocase((struct str){ s.at + i + 1, 2 }, STR("2f")) ||
+           str_eq_nocase((struct str){ s.at + i + 1, 2 }, STR("5c"));
 }
 
 /*

@@ -12,7 +12,8 @@
 /*
  * The path that routes are matched against: percent-decoded once, empty and
  * dot segments removed (RFC 3986 5.2.4), always beginning with '/'.  %2F and
- * %5C stay encoded, so that they cannot change segments.  to must have
+ * %5C stay encoded, so that they cannot change segments, and %25, so that
+ * nothing can be decoded twice.  to must have
  * raw.len + 1 bytes.  False (refuse with 400) for a bad escape, %00, a raw
  * space, control byte or backslash, and a path that climbs above the root or
  * hides a ".." from us that another server may see ("..;x", "..%2F").  When raw
