@@ -31,19 +31,23 @@ static bool decode(struct str raw, size_t *i, char *c, bool *escaped)
     return *c != '\0';
 }
 
-/* Escaped once, or twice. */
-static bool at_escaped_slash(struct str s, size_t i)
+/* The length of a slash or backslash at i that is escaped once (%2F) or twice (%252F), or 0. */
+static size_t escaped_slash(struct str s, size_t i)
 {
+    struct str digits = { s.at + i, 2 };
     size_t n = 3;
 
-    if (s.len - i >= 5 && str_eq((struct str){ s.at + i, 3 }, STR("%25"))) {
-        i += 2;
+    if (s.len - i < 3 || s.at[i] != '%')
+        return 0;
+    if (s.len - i >= 5 && s.at[i + 1] == '2' && s.at[i + 2] == '5')
         n = 5;
-    }
-    if (s.len - i < 3 || (n == 3 && s.at[i] != '%'))
-        return false;
-    return str_eq_nocase((struct str){ s.at + i + 1, 2 }, STR("2f")) ||
-           str_eq_nocase((struct str){ s.at + i + 1, 2 }, STR("5c"));
+    digits.at += n - 2;
+    return str_eq_nocase(digits, STR("2f")) || str_eq_nocase(digits, STR("5c")) ? n : 0;
+}
+
+static bool behind_escaped_slash(struct str s, size_t i)
+{
+    return (i >= 3 && escaped_slash(s, i - 3) == 3) || (i >= 5 && escaped_slash(s, i - 5) == 5);
 }
 
 /*
@@ -55,10 +59,9 @@ static bool hides_parent(struct str segment)
     for (size_t i = 0; i + 2 <= segment.len; i++) {
         size_t after = i + 2;
 
-        if (segment.at[i] != '.' || segment.at[i + 1] != '.')
-            continue;
-        if ((i == 0 || (i >= 3 && at_escaped_slash(segment, i - 3))) &&
-            (after == segment.len || segment.at[after] == ';' || at_escaped_slash(segment, after)))
+        if (segment.at[i] == '.' && segment.at[i + 1] == '.' &&
+            (i == 0 || behind_escaped_slash(segment, i)) &&
+            (after == segment.len || segment.at[after] == ';' || escaped_slash(segment, after) > 0))
             return true;
     }
     return false;
