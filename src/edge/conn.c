@@ -11,10 +11,13 @@
 #include "base/mem.h"
 #include "edge/addresses.h"
 #include "edge/conn.h"
+#include "edge/edge_int.h"
 #include "edge/passage.h"
 
 enum {
     ACCEPT_ROUND = 64,
+    ADVANCE_STEPS = 64, /* in one go: then the other connections have their turn */
+    ACCEPT_PAUSE = 100, /* ms without accepting when descriptors have run out */
     LINGER_TIME = 2000,
     LINGER_BYTES = 256 * 1024,
     CHECK_EVERY = 1000, /* ms between looks at a slow body */
@@ -50,6 +53,7 @@ void conn_close(struct conn *c)
         }
     }
     timer_cancel(w->loop, &c->timer);
+    turn_cancel(&c->turn);
     stream_give(&c->s, &c->head_page);
     stream_close(&c->s);
     if (c->counted)
@@ -169,11 +173,25 @@ void conn_advance(struct conn *c)
     if (c->advancing)
         return;
     c->advancing = true;
-    while (step(c))
-        continue;
+    for (int n = 0; step(c); n++)
+        if (n == ADVANCE_STEPS) {
+            conn_yield(c);
+            break;
+        }
     c->advancing = false;
     if (c->phase != CONN_CLOSED && c->s.corked && !stream_uncork(&c->s))
         conn_close(c);
+}
+
+void conn_yield(struct conn *c)
+{
+    if (c->phase != CONN_CLOSED)
+        loop_take_turn(c->worker->loop, &c->turn);
+}
+
+static void on_turn(struct turn *t)
+{
+    conn_advance(list_item(t, struct conn, turn));
 }
 
 static void on_key(void *arg)
@@ -248,7 +266,8 @@ static bool admit(struct worker *w, struct acceptor *a, struct ip peer, bool *co
         (cidr_set_contains(b->access.deny.set, peer) ||
             (b->access.allow.n > 0 && !cidr_set_contains(b->access.allow.set, peer))))
         reason = "access_denied";
-    else if (b->client.max_connections > 0 && w->nconns >= b->client.max_connections)
+    else if (b->client.max_connections > 0 &&
+             edge_connections(w->edge) >= b->client.max_connections)
         reason = "too_many_connections";
     else if (b->client.connections_per_address > 0 && peer.len > 0) {
         *counted = addresses_enter(w->addresses, peer, b->client.connections_per_address);
@@ -283,6 +302,7 @@ static void begin(struct acceptor *a, int fd, const struct addr *from)
     c->counted = counted;
     c->phase = CONN_IDLE;
     timer_init(&c->timer, on_timer);
+    turn_init(&c->turn, on_turn);
     list_append(&w->conns, &c->link);
     w->nconns++;
     atomic_store_explicit(&w->open, w->nconns, memory_order_relaxed);
@@ -312,8 +332,10 @@ void conn_accept(struct acceptor *a)
         }
         if (errno == ECONNABORTED || errno == EINTR)
             continue;
-        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
             worker_count_refusal(a->worker, "out_of_descriptors");
+            worker_pause_acceptor(a, ACCEPT_PAUSE);
+        }
         return;
     }
 }

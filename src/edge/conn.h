@@ -42,6 +42,7 @@ struct conn {
     cell *open;        /* the listener's count that this connection is part of */
     struct passage *p; /* the request being read or served */
     struct timer timer;
+    struct turn turn; /* goes on in the next round */
     struct ip peer;
     uint16_t peer_port;
     uint8_t phase;
@@ -72,8 +73,10 @@ static inline msec_t conn_now(const struct conn *c)
 }
 
 void conn_accept(struct acceptor *a);
-/* Goes on as far as it can without waiting. */
+/* Goes on as far as it can without waiting, and without keeping the others waiting. */
 void conn_advance(struct conn *c);
+/* Goes on in the next round of the loop. */
+void conn_yield(struct conn *c);
 /* Sends what is kept, then closes, gently when bytes may be unread. */
 void conn_begin_close(struct conn *c);
 /* At once. */

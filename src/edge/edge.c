@@ -586,6 +586,15 @@ struct limiter *edge_limiter(struct edge *e, const struct limit *rule)
     return found;
 }
 
+unsigned edge_connections(const struct edge *e)
+{
+    unsigned sum = 0;
+
+    for (unsigned i = 0; i < e->nworkers; i++)
+        sum += atomic_load_explicit(&e->workers[i]->open, memory_order_relaxed);
+    return sum;
+}
+
 void edge_shed_idle(struct edge *e, unsigned asking, struct origin_state *state)
 {
     for (unsigned i = 0; i < e->nworkers; i++)

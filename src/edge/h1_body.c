@@ -3,6 +3,9 @@
  */
 #include "edge/h1_int.h"
 
+/* Pieces of a body in one go; then the other connections have their turn. */
+enum { BODY_ROUNDS = 64 };
+
 static void body_progress(struct conn *c, size_t n)
 {
     c->reading.last = conn_now(c);
@@ -118,10 +121,14 @@ static bool read_body(struct conn *c)
 
 bool h1_tunnel(struct conn *c)
 {
-    for (;;) {
+    for (int round = 0;; round++) {
         struct str in = stream_input(&c->s);
         enum stream_got got;
 
+        if (round == BODY_ROUNDS) {
+            conn_yield(c);
+            return false;
+        }
         if (in.len > 0) {
             size_t n = proxy_tunnel_send(c->p, in);
 
@@ -134,8 +141,10 @@ bool h1_tunnel(struct conn *c)
         }
         rewind_body(c);
         got = stream_fill(&c->s);
-        if (got == STREAM_AGAIN)
+        if (got == STREAM_AGAIN) {
+            stream_release_input(&c->s); /* a tunnel may be silent for hours */
             return false;
+        }
         if (got == STREAM_EOF) {
             proxy_tunnel_end(c->p);
             return false;
@@ -149,9 +158,15 @@ bool h1_tunnel(struct conn *c)
 
 void h1_pump(struct conn *c)
 {
+    int round = 0;
+
     while (c->phase == CONN_PASSAGE && c->p != NULL && c->p->body_wanted && !c->p->body_ended) {
         struct str in = stream_input(&c->s);
 
+        if (round++ == BODY_ROUNDS) {
+            conn_yield(c);
+            return;
+        }
         if ((in.len == 0 || !step_body(c, in)) &&
             (c->phase != CONN_PASSAGE || c->p == NULL || !c->p->body_wanted || !read_body(c)))
             return;

@@ -44,6 +44,21 @@ static void refuse_head(struct conn *c, enum h1_error error)
     passage_refuse(c->p, h1_error_status(error), h1_error_word(error));
 }
 
+void h1_leave_head(struct conn *c, enum page_size size)
+{
+    struct str rest = stream_input(&c->s);
+
+    if (c->head_page.data != NULL)
+        return;
+    c->head_page = c->s.in;
+    c->s.in = (struct stream_buffer){ 0 };
+    stream_move_input(&c->s, rest.len > page_bytes(size) ? PAGE_64K : size);
+    if (rest.len > 0)
+        memcpy(c->s.in.data, rest.at, rest.len);
+    c->s.in.end = (uint32_t)rest.len;
+    c->floor = 0;
+}
+
 static void start_body(struct conn *c)
 {
     const struct h1_head *h = &c->p->head;
@@ -63,18 +78,8 @@ static void start_body(struct conn *c)
     c->reading.last = c->reading.since;
     timer_set(c->worker->loop, &c->timer, conn_now(c) + 1000);
     if (c->s.in.cap - c->s.in.at < BODY_ROOM || h->framing == H1_CHUNKED ||
-        h->content_length > c->s.in.cap - c->s.in.at) {
-        /* The head stays where it is; the body goes through a buffer of its own. */
-        struct str rest = stream_input(&c->s);
-
-        c->head_page = c->s.in;
-        c->s.in = (struct stream_buffer){ 0 };
-        stream_move_input(&c->s, PAGE_64K);
-        if (rest.len > 0)
-            memcpy(c->s.in.data, rest.at, rest.len);
-        c->s.in.end = (uint32_t)rest.len;
-        c->floor = 0;
-    }
+        h->content_length > c->s.in.cap - c->s.in.at)
+        h1_leave_head(c, PAGE_64K);
 }
 
 static void head_complete(struct conn *c, size_t length)

@@ -11,6 +11,8 @@
 /* Of a body that nobody wants: more than that closes the connection. */
 enum { H1_DRAIN_MAX = 64 * 1024 };
 
+/* The head's bytes stay where they are; what follows goes through a buffer of its own. */
+void h1_leave_head(struct conn *c, enum page_size size);
 /* The request's body cannot be read on: answers with that, or breaks the response off. */
 void h1_broken_body(struct conn *c, unsigned status, const char *reason);
 /* Delivers body bytes while somebody wants them and there are some. */

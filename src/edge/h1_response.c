@@ -21,7 +21,7 @@ static void choose_framing(struct conn *c, struct buf *b, struct str body, bool 
     c->chunked_out = false;
     if (r->upgraded)
         return;
-    if (r->framing == H1_LENGTH || (end && !has_no_body(c->p))) {
+    if (r->framing == H1_LENGTH || (end && r->trailers.len == 0 && !has_no_body(c->p))) {
         if (r->status >= 200 && r->status != 204) {
             buf_text(b, "Content-Length: ");
             buf_u64(b, r->framing == H1_LENGTH ? r->content_length : body.len);
@@ -51,7 +51,8 @@ static void put_connection(struct conn *c, struct buf *b)
 
     if (p->response.upgraded) {
         buf_text(b, "Connection: upgrade\r\n");
-        h1_put_field(b, STR("Upgrade"), p->head.upgrade);
+        h1_put_field(b, STR("Upgrade"),
+            p->proxy.head.upgrade.at != NULL ? p->proxy.head.upgrade : p->head.upgrade);
     } else if (c->close_after) {
         buf_text(b, "Connection: close\r\n");
     } else if (p->head.minor == 0) {
@@ -60,7 +61,7 @@ static void put_connection(struct conn *c, struct buf *b)
 }
 
 /* The rest of the request's body: may it be read and forgotten, or must the connection close? */
-static void decide_unread_body(struct conn *c)
+static void decide_unread_body(struct conn *c, bool end)
 {
     const struct passage *p = c->p;
 
@@ -68,7 +69,7 @@ static void decide_unread_body(struct conn *c)
         return;
     if (p->head.expect_continue && p->body_bytes == 0)
         c->close_after = true; /* it was not told to go on, and need not send the body now */
-    if (p->body_wanted)
+    if (p->body_wanted && !end)
         return;
     if (c->framing == H1_LENGTH && c->left > H1_DRAIN_MAX)
         c->close_after = true;
@@ -121,7 +122,7 @@ static void respond(struct passage *p, struct str body, bool end)
     char chunk_head[18];
     unsigned n = 1;
 
-    decide_unread_body(c);
+    decide_unread_body(c, end);
     put_head(c, body, end);
     v[0] = (struct iovec){ c->worker->scratch.data, c->worker->scratch.len };
     if (!has_no_body(p))
@@ -175,6 +176,7 @@ static void start_tunnel(struct passage *p)
     c->tunnel = true;
     c->close_after = true;
     c->reading.since = 0;
+    h1_leave_head(c, PAGE_16K);
     h1_pull(p);
 }
 

@@ -48,6 +48,7 @@ void origin_conn_close(struct origin_conn *c)
     }
     c->phase = OC_CLOSED;
     timer_cancel(w->loop, &c->timer);
+    turn_cancel(&c->turn);
     stream_close(&c->s);
     tls_context_unref(c->tls);
     atomic_fetch_sub_explicit(&pool->state->connections, 1, memory_order_relaxed);
@@ -67,7 +68,12 @@ static void on_timer(struct timer *t)
 {
     struct origin_conn *c = list_item(t, struct origin_conn, timer);
 
-    fail(c, c->phase == OC_TLS ? "tls_timeout" : "connect_timeout");
+    msec_t deadline = c->p != NULL ? c->p->proxy.deadline : 0;
+
+    if (deadline > 0 && loop_now(c->s.loop) >= deadline)
+        fail(c, "total_timeout");
+    else
+        fail(c, c->phase == OC_TLS ? "tls_timeout" : "connect_timeout");
 }
 
 static void tls_step(struct origin_conn *c)
@@ -211,9 +217,18 @@ static int open_socket(const struct addr *a, int *error)
     return fd;
 }
 
-struct origin_conn *origin_conn_open(
-    struct pool *pool, struct bound_service *s, struct str host, const char **reason)
+static void on_turn(struct turn *t)
 {
+    struct origin_conn *c = list_item(t, struct origin_conn, turn);
+
+    if (c->phase == OC_READY && c->p != NULL)
+        proxy_origin_ready(c->p, false);
+}
+
+struct origin_conn *origin_conn_open(struct pool *pool, struct bound_service *s, struct str host,
+    msec_t deadline, const char **reason)
+{
+    msec_t by = loop_now(pool->worker->loop) + s->service->timeouts.connect;
     struct worker *w = pool->worker;
     struct origin_conn *c;
     int error;
@@ -232,7 +247,8 @@ struct origin_conn *origin_conn_open(
     c->pool = pool;
     c->phase = OC_CONNECTING;
     timer_init(&c->timer, on_timer);
-    timer_set(w->loop, &c->timer, loop_now(w->loop) + s->service->timeouts.connect);
+    turn_init(&c->turn, on_turn);
+    timer_set(w->loop, &c->timer, deadline > 0 && deadline < by ? deadline : by);
     if (s->tls != NULL) {
         c->tls = tls_context_ref(s->tls);
         c->tls_name = tls_name_hash(s, host);

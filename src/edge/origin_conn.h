@@ -27,6 +27,7 @@ struct origin_conn {
     struct pool *pool;
     struct passage *p;
     struct timer timer;
+    struct turn turn; /* goes on reading in the next round */
     uint8_t phase;
     uint32_t nrequests;
     struct tls_context *tls; /* it was made with, a reference; NULL: plain */
@@ -40,9 +41,12 @@ struct origin_conn {
  */
 struct origin_conn *origin_conn_reuse(
     struct pool *pool, const struct bound_service *s, struct str host, bool careful);
-/* Begins to connect. NULL when that fails at once (*reason says why). */
-struct origin_conn *origin_conn_open(
-    struct pool *pool, struct bound_service *s, struct str host, const char **reason);
+/*
+ * Begins to connect, until the deadline (0: none) at most.  NULL when that fails at
+ * once (*reason says why).
+ */
+struct origin_conn *origin_conn_open(struct pool *pool, struct bound_service *s, struct str host,
+    msec_t deadline, const char **reason);
 /* The request is over and the connection may carry another. */
 void origin_conn_keep(struct origin_conn *c, const struct bound_service *s);
 void origin_conn_close(struct origin_conn *c);

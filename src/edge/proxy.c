@@ -28,6 +28,11 @@ static const struct service *rules_of(const struct passage *p)
     return p->proxy.service->service;
 }
 
+static msec_t by_deadline(const struct proxy *x, msec_t when)
+{
+    return x->deadline > 0 && x->deadline < when ? x->deadline : when;
+}
+
 /* ---- life ---- */
 
 static void on_wait(struct timer *t)
@@ -37,7 +42,8 @@ static void on_wait(struct timer *t)
 
     if (x->state == PROXY_QUEUED) {
         proxy_leave_queue(p);
-        proxy_give_up(p, "queue_timeout");
+        proxy_give_up(
+            p, x->deadline > 0 && now_of(p) >= x->deadline ? "total_timeout" : "queue_timeout");
         return;
     }
     next_try(p);
@@ -215,7 +221,7 @@ void proxy_retry(struct passage *p)
         limit = r->backoff_max;
     x->state = PROXY_BACKOFF;
     p->body_wanted = false;
-    timer_set(p->worker->loop, &x->wait, now_of(p) + random_below(limit + 1));
+    timer_set(p->worker->loop, &x->wait, by_deadline(x, now_of(p) + random_below(limit + 1)));
 }
 
 void proxy_origin_failed(struct passage *p, const char *reason)
@@ -276,7 +282,7 @@ static void enqueue(struct passage *p)
     list_append(&x->service->queue, &p->link);
     x->service->nqueue++;
     cell_add(x->service->queue_depth, 1);
-    timer_set(l, &x->wait, now_of(p) + rule->queue_timeout);
+    timer_set(l, &x->wait, by_deadline(x, now_of(p) + rule->queue_timeout));
     timer_set(l, &x->service->queue_timer, loop_now(l) + 10);
     ask_for_room(x->service);
 }
@@ -292,6 +298,7 @@ static void begin_try(struct passage *p, struct bound_origin *o)
     x->admitted = true;
     x->reached = false;
     x->got_bytes = false;
+    x->interims = 0;
     x->tries++;
     remember_try(x, o->pool);
     x->origin_host = o->host;
@@ -305,7 +312,7 @@ static void begin_try(struct passage *p, struct bound_origin *o)
         return;
     }
     x->state = PROXY_CONNECT;
-    x->conn = origin_conn_open(o->pool, x->service, o->host, &reason);
+    x->conn = origin_conn_open(o->pool, x->service, o->host, x->deadline, &reason);
     if (x->conn == NULL)
         proxy_origin_failed(p, reason);
     else
@@ -361,8 +368,8 @@ void proxy_arm(struct passage *p)
     if (x->state == PROXY_AWAIT_HEAD)
         limit = p->route->timeouts.per_try > 0 ? p->route->timeouts.per_try : t->per_try;
     when = now_of(p) + (limit > 0 ? limit : 3600000);
-    if (x->deadline > 0 && x->state != PROXY_BODY && x->state != PROXY_TUNNEL && x->deadline < when)
-        when = x->deadline;
+    if (x->state == PROXY_AWAIT_HEAD)
+        when = by_deadline(x, when);
     timer_set(p->worker->loop, &x->try_timer, when);
 }
 
@@ -519,7 +526,10 @@ void proxy_origin_ready(struct passage *p, bool writable)
             p->body_wanted = true;
             p->front->pull(p);
         } else if (x->state == PROXY_TUNNEL) {
-            p->front->pull(p);
+            if (x->tunnel_ended)
+                proxy_tunnel_end(p);
+            else
+                p->front->pull(p);
         }
     }
     if (x->conn == c && c->s.readable)
@@ -546,6 +556,9 @@ size_t proxy_tunnel_send(struct passage *p, struct str data)
 
 void proxy_tunnel_end(struct passage *p)
 {
+    p->proxy.tunnel_ended = true;
+    if (p->proxy.conn != NULL && stream_blocked(&p->proxy.conn->s))
+        return; /* again when all is sent */
     if (p->proxy.conn != NULL && p->proxy.conn->s.tls == NULL)
         shutdown(p->proxy.conn->s.watch.fd, SHUT_WR);
     else

@@ -52,6 +52,8 @@ struct proxy {
     bool got_bytes;       /* a byte of its response came in */
     bool sending;         /* the request's body is not all out yet */
     bool expect_continue; /* the client waits for a 100 */
+    bool tunnel_ended;    /* the client sends no more; the origin is told when all is sent */
+    unsigned interims;    /* 1xx heads of this try */
     struct h1_parser parser;
     struct h1_head head;
     struct h1_chunks chunks;

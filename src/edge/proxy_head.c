@@ -40,7 +40,8 @@ static void put_encoded(struct buf *b, struct str path)
         unsigned char c = (unsigned char)path.at[i];
         bool escape = c == '%' && i + 2 < path.len &&
                       (str_eq_nocase((struct str){ path.at + i, 3 }, STR("%2F")) ||
-                          str_eq_nocase((struct str){ path.at + i, 3 }, STR("%5C")));
+                          str_eq_nocase((struct str){ path.at + i, 3 }, STR("%5C")) ||
+                          str_eq((struct str){ path.at + i, 3 }, STR("%25")));
 
         if (c <= 0x20 || c >= 0x7f || strchr("\"#<>?\\^`{|}", c) != NULL || (c == '%' && !escape)) {
             char text[3] = { '%', hex[c >> 4], hex[c & 15] };
@@ -59,12 +60,27 @@ static void put_encoded(struct buf *b, struct str path)
  */
 static void put_path(const struct passage *p, struct buf *b)
 {
+    struct str prefix = p->route->rewrite.strip_prefix;
+    struct str seen = p->route_request.path;
     struct str raw = p->head.path;
+    bool as_it_came = seen.at == raw.at || !has_dots(raw);
 
-    if (p->route_request.path.at == raw.at || !has_dots(raw))
+    if (str_is(raw, "*")) { /* OPTIONS *, of the origin itself */
+        buf_char(b, '*');
+        return;
+    }
+    if (as_it_came && str_starts(raw, prefix)) {
+        raw = (struct str){ raw.at + prefix.len, raw.len - prefix.len };
+    } else if (str_starts(seen, prefix)) {
+        seen = (struct str){ seen.at + prefix.len, seen.len - prefix.len };
+        as_it_came = false;
+    }
+    if ((as_it_came ? raw : seen).len == 0 || (as_it_came ? raw : seen).at[0] != '/')
+        buf_char(b, '/');
+    if (as_it_came)
         buf_str(b, raw);
     else
-        put_encoded(b, p->route_request.path);
+        put_encoded(b, seen);
 }
 
 static void put_target(struct passage *p, struct buf *b)
@@ -79,18 +95,6 @@ static void put_target(struct passage *p, struct buf *b)
         template_expand_url(r->path, &v, b);
     } else {
         put_path(p, b);
-        if (r->strip_prefix.len > 0 &&
-            str_starts((struct str){ b->data + from, b->len - from }, r->strip_prefix)) {
-            size_t cut = r->strip_prefix.len;
-
-            memmove(b->data + from, b->data + from + cut, b->len - from - cut);
-            b->len -= cut;
-            if (b->len == from || b->data[from] != '/') {
-                buf_char(b, '/');
-                memmove(b->data + from + 1, b->data + from, b->len - from - 1);
-                b->data[from] = '/';
-            }
-        }
     }
     if (p->head.query.at != NULL && memchr(b->data + from, '?', b->len - from) == NULL) {
         buf_char(b, '?');

@@ -7,10 +7,17 @@
 #include "edge/proxy_int.h"
 #include "edge/worker.h"
 
-enum { RESPONSE_TRAILERS_MAX = 8192 };
+enum {
+    RESPONSE_TRAILERS_MAX = 8192,
+    INTERIMS_MAX = 16, /* 1xx heads before a response */
+    READ_ROUNDS = 64,  /* pieces in one go; then the other connections have their turn */
+};
 
-/* What a step found: go on, wait, or the proxy is done with this passage (do not touch it). */
-enum step { AGAIN, WAIT, OVER };
+/*
+ * What a step found: go on; read more; wait for the client to read; or the proxy
+ * is done with this passage (do not touch it).
+ */
+enum step { AGAIN, WAIT, PAUSE, OVER };
 
 /* ---- the end of a response ---- */
 
@@ -87,6 +94,10 @@ static enum step interim(struct passage *p, size_t length)
 {
     struct proxy *x = &p->proxy;
 
+    if (++x->interims > INTERIMS_MAX) {
+        proxy_origin_failed(p, "too_many_interim");
+        return OVER;
+    }
     if (x->head.status == 100) {
         if (x->expect_continue)
             p->front->interim(p, 100, NULL, 0);
@@ -127,6 +138,7 @@ static enum step upgraded(struct passage *p, size_t length)
     begin_response(p);
     stream_consume(&x->conn->s, length);
     x->state = PROXY_TUNNEL;
+    timer_cancel(p->worker->loop, &p->total_timer); /* it is no request any more */
     p->response.upgraded = true;
     passage_respond(p, STR_NONE, false);
     if (x->conn == NULL)
@@ -172,6 +184,8 @@ static enum step read_head(struct passage *p, struct str in)
 
     if (in.len == 0)
         return WAIT;
+    if (x->interims > 0 && p->front->blocked(p))
+        return PAUSE;
     x->got_bytes = true;
     n = h1_parse(&x->parser, in.at, in.len);
     if (n > 0)
@@ -384,13 +398,13 @@ static enum step step(struct passage *p)
         r = read_head(p, in);
     } else {
         if (p->response.started && p->front->blocked(p))
-            return WAIT;
+            return PAUSE;
         r = pass_body(p, in);
     }
     if (r == OVER || x->conn == NULL || p->client_gone)
         return OVER;
-    if (r == AGAIN)
-        return AGAIN;
+    if (r != WAIT)
+        return r;
     if (x->state != PROXY_BODY || p->response.started)
         return fill(p);
     r = fill_behind_head(p);
@@ -401,17 +415,19 @@ static enum step step(struct passage *p)
 
 void proxy_read_response(struct passage *p)
 {
-    enum step r;
+    struct origin_conn *c = p->proxy.conn;
 
     if (p->proxy.state < PROXY_SEND || p->proxy.state == PROXY_DONE)
         return;
-    do
-        r = step(p);
-    while (r == AGAIN);
+    for (int n = 0; step(p) == AGAIN; n++)
+        if (n == READ_ROUNDS) {
+            loop_take_turn(p->worker->loop, &c->turn);
+            return;
+        }
 }
 
 void proxy_resume(struct passage *p)
 {
-    if (p->proxy.conn != NULL && (p->proxy.state == PROXY_BODY || p->proxy.state == PROXY_TUNNEL))
+    if (p->proxy.conn != NULL)
         proxy_read_response(p);
 }

@@ -58,6 +58,18 @@ static void on_accept(struct watch_fd *watch, unsigned events)
     conn_accept((struct acceptor *)(void *)watch);
 }
 
+static bool is_paused(const struct acceptor *a)
+{
+    return a->pause.when != 0;
+}
+
+static void on_pause_over(struct timer *t)
+{
+    struct acceptor *a = list_item(t, struct acceptor, pause);
+
+    MUST(loop_add_level(a->worker->loop, &a->watch) == 0);
+}
+
 void worker_add_acceptor(struct worker *w, struct str address, int fd)
 {
     struct acceptor *a;
@@ -75,9 +87,20 @@ void worker_add_acceptor(struct worker *w, struct str address, int fd)
     a->watch.fd = fd;
     a->watch.ready = on_accept;
     a->refs = 1;
+    timer_init(&a->pause, on_pause_over);
     a->worker = w;
     a->address = (struct str){ xstrndup(address.at, address.len), address.len };
     list_append(&w->acceptors, &a->link);
+}
+
+void worker_pause_acceptor(struct acceptor *a, msec_t span)
+{
+    struct loop *l = a->worker->loop;
+
+    if (is_paused(a))
+        return;
+    loop_remove(l, &a->watch);
+    timer_set(l, &a->pause, loop_now(l) + span);
 }
 
 static void open_acceptor(struct acceptor *a, const struct listener *l)
@@ -98,8 +121,9 @@ static void open_acceptor(struct acceptor *a, const struct listener *l)
 
 static void close_acceptor(struct acceptor *a)
 {
-    if (a->listener != NULL)
+    if (a->listener != NULL && !is_paused(a))
         loop_remove(a->worker->loop, &a->watch);
+    timer_cancel(a->worker->loop, &a->pause);
     a->listener = NULL;
     a->tls = NULL;
     close(a->watch.fd);

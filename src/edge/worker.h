@@ -28,6 +28,7 @@ struct acceptor {
     struct str address;              /* as the blueprint writes it; owned */
     const struct listener *listener; /* of the present binding; NULL: closed */
     struct tls_context *tls;         /* of the present binding */
+    struct timer pause;              /* set while it does not accept */
     struct str name;                 /* of the listener; owned */
     cell *open;
     cell *accepted;
@@ -72,6 +73,8 @@ void worker_free(struct worker *w);
 /* All of these run in the worker's thread. */
 void worker_bind(struct worker *w, struct plan *plan); /* takes the reference */
 void worker_add_acceptor(struct worker *w, struct str address, int fd);
+/* Accepts nothing for so long: there are no descriptors left. */
+void worker_pause_acceptor(struct acceptor *a, msec_t span);
 void worker_drain(struct worker *w);
 void worker_close_all(struct worker *w);
 /* The last thing in the worker's thread: closes everything that belongs to it. */

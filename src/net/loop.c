@@ -42,6 +42,7 @@ struct loop {
     struct epoll_event events[EVENTS_MAX];
     int nevents;
     int at;
+    struct list turns;
     struct after after[AFTER_MAX];
     unsigned nafter;
     struct watch_fd wake;
@@ -85,6 +86,7 @@ struct loop *loop_new(void)
     l->wake.ready = take_posts;
     l->now = time_msec();
     l->ticked = l->now;
+    list_init(&l->turns);
     for (unsigned i = 0; i < WHEEL_LEVELS; i++)
         for (unsigned k = 0; k < WHEEL_SLOTS; k++)
             list_init(&l->wheel[i][k]);
@@ -210,16 +212,23 @@ void timer_cancel(struct loop *l, struct timer *t)
     l->ntimers--;
 }
 
+/* Moves a ring to a head of its own. */
+static void list_take(struct list *from, struct list *to)
+{
+    list_init(to);
+    if (list_empty(from))
+        return;
+    *to = *from;
+    to->next->prev = to;
+    to->prev->next = to;
+    list_init(from);
+}
+
 static void look_at(struct loop *l, struct list *slot, bool finest)
 {
     struct list due;
 
-    if (list_empty(slot))
-        return;
-    due = *slot; /* move the whole ring to a head of our own: firing may add to the slot */
-    due.next->prev = &due;
-    due.prev->next = &due;
-    list_init(slot);
+    list_take(slot, &due); /* firing may add to the slot */
     while (!list_empty(&due)) {
         struct timer *t = list_item(due.next, struct timer, link);
 
@@ -264,6 +273,36 @@ static msec_t until_next(const struct loop *l, msec_t max_wait)
     return max_wait;
 }
 
+/* ---- turns ---- */
+
+void turn_init(struct turn *t, void (*call)(struct turn *t))
+{
+    list_init(&t->link);
+    t->call = call;
+}
+
+void loop_take_turn(struct loop *l, struct turn *t)
+{
+    if (list_empty(&t->link))
+        list_append(&l->turns, &t->link);
+}
+
+void turn_cancel(struct turn *t)
+{
+    list_remove(&t->link);
+}
+
+/* Those who ask again while they have their turn wait for the next round. */
+static void give_turns(struct list *waiting)
+{
+    while (!list_empty(waiting)) {
+        struct turn *t = list_item(waiting->next, struct turn, link);
+
+        list_remove(&t->link);
+        t->call(t);
+    }
+}
+
 /* ---- running ---- */
 
 static unsigned translate(uint32_t events)
@@ -283,7 +322,8 @@ static unsigned translate(uint32_t events)
 
 void loop_once(struct loop *l, msec_t max_wait)
 {
-    msec_t wait = until_next(l, max_wait);
+    msec_t wait = list_empty(&l->turns) ? until_next(l, max_wait) : 0;
+    struct list waiting;
     int n;
 
     if (time_is_test_clock() && wait > TEST_CLOCK_WAIT)
@@ -292,6 +332,7 @@ void loop_once(struct loop *l, msec_t max_wait)
     MUST(n >= 0 || errno == EINTR);
     l->now = time_msec();
     l->wall = 0;
+    list_take(&l->turns, &waiting);
     l->nevents = n > 0 ? n : 0;
     for (l->at = 0; l->at < l->nevents;) {
         struct epoll_event *ev = &l->events[l->at++];
@@ -301,6 +342,7 @@ void loop_once(struct loop *l, msec_t max_wait)
             w->ready(w, translate(ev->events));
     }
     l->nevents = 0;
+    give_turns(&waiting);
     tick(l);
     for (unsigned i = 0; i < l->nafter; i++)
         l->after[i].call(l->after[i].arg);

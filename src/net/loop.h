@@ -75,6 +75,18 @@ void timer_cancel(struct loop *l, struct timer *t);
 /* Called once after the events of each round (flush logs, free what is no longer used). */
 void loop_after(struct loop *l, void (*call)(void *arg), void *arg);
 
+/*
+ * Another turn: call(t) runs once in the next round, after that round's events
+ * had theirs.  For whoever could go on for ever and must let others go first.
+ */
+struct turn {
+    struct list link;
+    void (*call)(struct turn *t);
+};
+void turn_init(struct turn *t, void (*call)(struct turn *t));
+void loop_take_turn(struct loop *l, struct turn *t); /* again is fine */
+void turn_cancel(struct turn *t);
+
 /* From any thread: call(arg) runs in the loop's thread. The struct is embedded, the caller's. */
 struct post {
     struct post *next;
