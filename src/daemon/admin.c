@@ -284,7 +284,8 @@ static void serve_next(struct admin_conn *c)
         api_serve(c->exchange);
         /* The answer may have closed the connection: look for it in the ring. */
         bool alive = false;
-        list_each(it, after, &a->conns) alive = alive || it == here;
+        list_each (it, after, &a->conns)
+            alive = alive || it == here;
         if (!alive)
             return;
     }

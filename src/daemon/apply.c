@@ -24,6 +24,7 @@
 enum {
     ISSUE_TIMEOUT = 60000,
     EDGE_TIMEOUT = 30000,
+    EDGES_LOST_MAX = 3,
     EXPIRES_SOON_DAYS = 14,
     DAY = 24 * 3600,
     CLOCK_SKEW = 300,
@@ -46,6 +47,7 @@ struct apply {
     unsigned pending;
     bool failed;
     bool waits_for_edge;
+    unsigned edges_lost;
     struct timer edge_timer;
     int metrics_fd;
     struct err err;
@@ -360,10 +362,30 @@ static void look_up_names(struct apply *a)
 
 /* ---- step: the edge ---- */
 
+static void delivered(void *arg, const struct err *err);
+
+static void deliver_when_there(struct apply *a)
+{
+    struct control *c = a->control;
+
+    if (c->edge != NULL) {
+        deliver(c, a->next, delivered, a);
+    } else {
+        a->waits_for_edge = true;
+        timer_set(c->loop, &a->edge_timer, loop_now(c->loop) + EDGE_TIMEOUT);
+    }
+}
+
 static void delivered(void *arg, const struct err *err)
 {
     struct apply *a = arg;
 
+    /* At the start there is nothing to go back to: the next edge may fare better. */
+    if (err != NULL && a->control->live == NULL && strcmp(err->id, "edge_gone") == 0 &&
+        ++a->edges_lost < EDGES_LOST_MAX) {
+        deliver_when_there(a);
+        return;
+    }
     if (err != NULL)
         fail(a, err);
     one_done(a);
@@ -371,15 +393,8 @@ static void delivered(void *arg, const struct err *err)
 
 static void give_to_edge(struct apply *a)
 {
-    struct control *c = a->control;
-
     a->pending++;
-    if (c->edge != NULL) {
-        deliver(c, a->next, delivered, a);
-    } else {
-        a->waits_for_edge = true;
-        timer_set(c->loop, &a->edge_timer, loop_now(c->loop) + EDGE_TIMEOUT);
-    }
+    deliver_when_there(a);
 }
 
 static void no_edge(struct timer *t)

@@ -56,8 +56,7 @@ void ask_cancel(struct ask *a)
 
 bool asks_answered(struct asks *all, struct message *m)
 {
-    list_each(it, after, &all->open)
-    {
+    list_each (it, after, &all->open) {
         struct ask *a = list_item(it, struct ask, link);
 
         if (a->id != m->id)
@@ -74,8 +73,7 @@ void asks_gone(struct asks *all, const struct channel *answers)
     struct list gone;
 
     list_init(&gone);
-    list_each(it, after, &all->open)
-    {
+    list_each (it, after, &all->open) {
         struct ask *a = list_item(it, struct ask, link);
 
         if (a->answers != answers)

@@ -49,7 +49,8 @@ void listeners_free(struct listeners *l)
 {
     if (l == NULL)
         return;
-    list_each(it, after, &l->sets) set_free(l, list_item(it, struct listener_set, link));
+    list_each (it, after, &l->sets)
+        set_free(l, list_item(it, struct listener_set, link));
     free(l);
 }
 
@@ -180,8 +181,7 @@ static int bind_unix(struct listener_set *s, unsigned backlog, unsigned mode, st
 
 static struct listener_set *find(struct listeners *l, struct str address)
 {
-    list_each(it, after, &l->sets)
-    {
+    list_each (it, after, &l->sets) {
         struct listener_set *s = list_item(it, struct listener_set, link);
 
         if (str_is(address, s->address))
@@ -224,8 +224,7 @@ int listeners_bind(struct listeners *l, struct str address, unsigned backlog, un
 
 void listeners_keep(struct listeners *l, bool (*keep)(void *arg, struct str address), void *arg)
 {
-    list_each(it, after, &l->sets)
-    {
+    list_each (it, after, &l->sets) {
         struct listener_set *s = list_item(it, struct listener_set, link);
 
         if (!keep(arg, str_from(s->address)))

@@ -19,9 +19,8 @@ struct origins *origins_new(struct control *c)
 }
 
 #define each_instance(i, o)                                                                        \
-    list_each(it_, after_,                                                                         \
-        &(o)->instances) for (struct instance *i = list_item(it_, struct instance, link);          \
-                              i != NULL; i = NULL)
+    list_each (it_, after_, &(o)->instances)                                                       \
+        for (struct instance *i = list_item(it_, struct instance, link); i != NULL; i = NULL)
 
 /* ---- what the edge knows ---- */
 

@@ -137,7 +137,8 @@ void processes_free(struct processes *p)
     if (p == NULL)
         return;
     processes_signal_all(p, SIGKILL);
-    list_each(it, after, &p->list) process_free(list_item(it, struct process, link));
+    list_each (it, after, &p->list)
+        process_free(list_item(it, struct process, link));
     free(p);
 }
 
@@ -318,8 +319,7 @@ pid_t processes_run(struct processes *p, const struct process_spec *s, bool root
 
 void processes_signal(struct processes *p, uint64_t number, int sig)
 {
-    list_each(it, after, &p->list)
-    {
+    list_each (it, after, &p->list) {
         struct process *x = list_item(it, struct process, link);
 
         if (x->number == number && x->pid > 0)
@@ -329,8 +329,7 @@ void processes_signal(struct processes *p, uint64_t number, int sig)
 
 void processes_signal_all(struct processes *p, int sig)
 {
-    list_each(it, after, &p->list)
-    {
+    list_each (it, after, &p->list) {
         struct process *x = list_item(it, struct process, link);
 
         if (x->pid > 0)
@@ -340,8 +339,7 @@ void processes_signal_all(struct processes *p, int sig)
 
 bool processes_reaped(struct processes *p, pid_t pid, int status)
 {
-    list_each(it, after, &p->list)
-    {
+    list_each (it, after, &p->list) {
         struct process *x = list_item(it, struct process, link);
         uint64_t number = x->number;
 
@@ -361,7 +359,8 @@ unsigned processes_count(const struct processes *p)
 {
     unsigned n = 0;
 
-    list_each(it, after, &p->list) n += list_item(it, struct process, link)->pid > 0;
+    list_each (it, after, &p->list)
+        n += list_item(it, struct process, link)->pid > 0;
     return n;
 }
 
@@ -369,8 +368,7 @@ void processes_each(const struct processes *p,
     void (*call)(void *arg, uint64_t number, pid_t pid, const char *label, const char *note),
     void *arg)
 {
-    list_each(it, after, &p->list)
-    {
+    list_each (it, after, &p->list) {
         const struct process *x = list_item(it, struct process, link);
 
         if (x->pid > 0)

@@ -508,8 +508,7 @@ static void on_issue(struct channel *c, struct message *m, void *arg)
 void requests_control_gone(struct parent *p)
 {
     /* What was asked by the one that died is of no use to the next; the first may be under way. */
-    list_each(it, after, &p->issuing)
-    {
+    list_each (it, after, &p->issuing) {
         struct issuing *i = list_item(it, struct issuing, link);
 
         if (p->issuer > 0 && it == p->issuing.next && !p->issuer_answered)

@@ -63,8 +63,8 @@ struct resolver {
 };
 
 #define each_host(h, r)                                                                            \
-    list_each(it_, after_, &(r)->hosts) for (struct host *h = list_item(it_, struct host, link);   \
-                                             h != NULL; h = NULL)
+    list_each (it_, after_, &(r)->hosts)                                                           \
+        for (struct host *h = list_item(it_, struct host, link); h != NULL; h = NULL)
 
 /* ---- c-ares on the loop ---- */
 
@@ -89,8 +89,7 @@ static void pulse_beat(struct pulse *p)
 
 static bool is_watched(const struct resolver *r, int fd)
 {
-    list_each(it, after, &r->sockets)
-    {
+    list_each (it, after, &r->sockets) {
         if (list_item(it, struct socket_watch, link)->watch.fd == fd)
             return true;
     }
@@ -118,8 +117,7 @@ static void socket_state(void *arg, ares_socket_t fd, int readable, int writable
 {
     struct resolver *r = arg;
 
-    list_each(it, after, &r->sockets)
-    {
+    list_each (it, after, &r->sockets) {
         struct socket_watch *s = list_item(it, struct socket_watch, link);
 
         if (s->watch.fd != fd)

@@ -2,9 +2,15 @@
  * sandbox - what a role gives up for good: files by landlock, system calls by seccomp.
  *
  * Landlock lets a process reach nothing in the file system but the paths that
- * are listed; seccomp kills it for a call that is not in its table (sandbox_calls.h).
- * Both are inherited by threads started afterwards.  A kernel without landlock
- * is said once, and the rest still holds.
+ * are listed, and on newer kernels no TCP port that it has no business with;
+ * seccomp lets it make the calls of its table and no other (sandbox_calls.h).
+ * Threads that are started afterwards inherit both, those that run already get
+ * the second.  A kernel without one of the two is said once, and the rest holds.
+ *
+ * What a call outside of the table does: the keeper dies of it, for it has
+ * nothing to do but sign.  For the others it fails with EPERM, but for those
+ * that only an intruder makes, which kill.  Under a test clock all of them kill,
+ * so that the tests find what is missing in a table.
  */
 #ifndef WEIR_DAEMON_SANDBOX_H
 #define WEIR_DAEMON_SANDBOX_H
@@ -19,7 +25,7 @@ struct sandbox_path {
     bool write;
 };
 
-/* After the user was dropped and no_new_privs is set; ends the process when it fails. */
+/* Sets no_new_privs; ends the process when what the kernel can do cannot be had. */
 void sandbox_enter(enum sandbox_kind kind, const struct sandbox_path *paths, size_t n);
 
 #endif
