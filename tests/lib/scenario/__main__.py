@@ -50,7 +50,7 @@ def report(story, why):
         out.append(f"  line {story.line.number}: {story.line.text}")
     out += ["  " + row for row in str(why).splitlines()]
     for weir in story.weirs.values():
-        for name in ("stderr", "stdout", "access.log"):
+        for name in ("stderr", "stdout", "log/access.log"):
             text = tail(os.path.join(weir.folder, name))
             if text:
                 out.append(f"  -- {weir.name} {name}:")

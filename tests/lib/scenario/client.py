@@ -243,6 +243,7 @@ def request(c, method, target, rest):
     head = f"{method} {target} HTTP/{version}\r\n".encode("latin-1")
     head += b"".join(b"%s: %s\r\n" % pair for pair in fields + extra) + b"\r\n"
     pieces = [] if hold else payload(body, as_chunks, trailers)
+    c.need()
     c.waiting.append(method)
     send_pieces(c, head, pieces, slowly)
 

@@ -10,7 +10,7 @@ import struct
 import threading
 
 from . import wire
-from .language import Pattern, Wrong, clauses, content, plain_or_quoted
+from .language import Failed, Pattern, Wrong, clauses, content, plain_or_quoted
 
 STEPS = []
 LINGER_RESET = struct.pack("ii", 1, 0)
@@ -77,6 +77,8 @@ class Origin:
         self.listen()
 
     def where(self, options):
+        self.tolerant = options.endswith("hearing anything")
+        options = options.removesuffix("hearing anything").strip()
         match = re.fullmatch(
             r"(?:on unix)?(?:on ipv6)?(?:at (\S+))?(?: ?port of (\S+))?(?: ?tls (.+?))?", options)
         if match is None:
@@ -114,7 +116,15 @@ class Origin:
         threading.Thread(target=self.accept, args=(sock,), daemon=True).start()
 
     def stop(self):
-        """Refuses connections, and resets those that are open."""
+        """Refuses connections, and resets those that are open; returns when all are gone."""
+        self.shut()
+        self.story.eventually(self.is_empty)
+
+    def is_empty(self):
+        if self.open:
+            raise Failed(f"{self.open} connections of origin {self.name} stay open")
+
+    def shut(self):
         if self.listener:
             try:
                 self.listener.shutdown(socket.SHUT_RDWR)

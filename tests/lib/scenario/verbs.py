@@ -112,9 +112,7 @@ def client(story, line, name, target, options):
         if known is None or (known.target, known.options) != (target, options or ""):
             if known:
                 known.drop()
-            fresh = Client(name, target, options or "", story)
-            fresh.session = known.session if known else None
-            story.clients[name] = fresh
+            story.clients[name] = Client(name, target, options or "", story)
     if name not in story.clients:
         raise Wrong(f"client {name} to whom?")
     for row in line.block:
@@ -122,7 +120,7 @@ def client(story, line, name, target, options):
         story.clients[name].run(story.fill(row.text))
 
 
-@verb(r"load (\S+) to (\S+)(?: (.+))?")
+@verb(r"load (\S+) to ([^\s,]+)(?:,? (.+))?")
 def load(story, line, name, target, text):
     rest = ", ".join([text or ""] + [story.fill(row.text) for row in line.block])
     story.loads[name] = Load(name, target, rest, story)

@@ -12,7 +12,7 @@ from .language import Failed, Wrong
 
 PRESETS = {  # words that a story's blueprint need not say
     "listeners": "listeners: {{main: '127.0.0.1:{port}'}}",
-    "log": "log: {{to: file, path: {folder}/access.log}}",
+    "log": "log: {{to: file, path: {folder}/log/access.log}}",
     "metrics": "metrics: {{address: '127.0.0.1:{metrics}'}}",
     "workers": "workers: 1",
 }
@@ -26,6 +26,8 @@ class Weir:
         self.folder = os.path.join(story.folder, name)
         os.makedirs(self.folder, exist_ok=True)
         os.chmod(self.folder, 0o755)
+        os.makedirs(self.path("log"), exist_ok=True)
+        os.chmod(self.path("log"), 0o777)  # for the user that the roles run as
         self.port = story.free_port("127.0.0.1")
         self.metrics_port = story.free_port("127.0.0.1")
         self.state = os.path.join(self.folder, "state")
@@ -120,8 +122,8 @@ class Weir:
         while self.process.poll() is None:
             if time.monotonic() > end:
                 raise Failed(f"weir {self.name} did not end")
-            self.story.tick()
-            time.sleep(0.005)
+            self.story.tick(250_000)
+            time.sleep(0.002)
         return self.ended()
 
     def ended(self):
@@ -183,10 +185,11 @@ class Weir:
     def log(self):
         """All events from the mark on; a line that is not JSON fails the story."""
         rows = []
-        path = self.path("access.log")
-        names = sorted((n for n in os.listdir(self.folder) if re.fullmatch(r"access\.log\.\d+", n)),
-                       key=lambda n: -int(n.rsplit(".", 1)[1]))
-        for name in [self.path(n) for n in names] + [path]:
+        logs = self.path("log")
+        path = os.path.join(logs, "access.log")
+        older = [n for n in os.listdir(logs) if re.fullmatch(r"access\.log\.\d+", n)]
+        older.sort(key=lambda n: -int(n.rsplit(".", 1)[1]))
+        for name in [os.path.join(logs, n) for n in older] + [path]:
             if not os.path.exists(name):
                 continue
             with open(name, encoding="utf-8", errors="strict") as f:
