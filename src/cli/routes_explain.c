@@ -64,7 +64,7 @@ static int parse_url(struct asked *a, struct str url, struct err *err)
     a->request.query = query;
     if (!uri_normalize_path(path, a->path, &a->request.path))
         return err_set(err, ERR_CONFIG, "url_syntax",
-            "the path \"%.*s\" would be refused with 400: a bad escape, or it climbs above the root",
+            "the path \"%.*s\" would be refused with 400: a bad escape, or a climb above /",
             STR_ARG(path));
     return 0;
 }

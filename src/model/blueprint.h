@@ -58,8 +58,8 @@ struct certificate {
 enum tls_version { TLS_1_2, TLS_1_3 };
 
 struct listener_tls {
-    bool on; /* true when `tls:` is there */
-    struct strs certificates; /* names; the first is for clients without SNI */
+    bool on;                          /* true when `tls:` is there */
+    struct strs certificates;         /* names; the first is for clients without SNI */
     struct certificate **certificate; /* resolved, as many as names */
     enum tls_version min_version;
     msec_t ticket_rotation;
@@ -71,19 +71,19 @@ struct listener {
     struct str address_text;
     struct addr address;
     struct listener_tls tls;
-    bool redirect_to_https;  /* answers 308 to the https URL on every request */
-    unsigned redirect_port;  /* of that URL; 443 is left out */
+    bool redirect_to_https; /* answers 308 to the https URL on every request */
+    unsigned redirect_port; /* of that URL; 443 is left out */
     unsigned backlog;
 };
 
 /* ---- services ---- */
 
-struct run { /* local origin processes that Weir starts and supervises */
+struct run {             /* local origin processes that Weir starts and supervises */
     struct strs command; /* empty: no `run:` */
     struct name_values environment;
     unsigned instances;
-    struct str folder;   /* working directory, absolute once loaded */
-    unsigned port;       /* of the first instance, the next has the next; 0: any free one */
+    struct str folder; /* working directory, absolute once loaded */
+    unsigned port;     /* of the first instance, the next has the next; 0: any free one */
     struct str user;
     msec_t start_timeout; /* to become healthy */
     msec_t stop_timeout;  /* between SIGTERM and SIGKILL */
@@ -148,9 +148,9 @@ enum retry_on {
 };
 
 struct retry {
-    unsigned attempts; /* at most, after the first; 0: never */
-    unsigned on;       /* set of enum retry_on */
-    bool non_idempotent; /* POST and PATCH too, even after bytes were sent */
+    unsigned attempts;       /* at most, after the first; 0: never */
+    unsigned on;             /* set of enum retry_on */
+    bool non_idempotent;     /* POST and PATCH too, even after bytes were sent */
     unsigned budget_percent; /* of the requests of the last 10 s */
     unsigned budget_min;     /* retries a second allowed whatever the traffic */
     msec_t backoff;          /* full jitter: random in 0..min(max, backoff * 2^k) */
@@ -159,9 +159,9 @@ struct retry {
 
 struct breaker_rule {
     bool on;
-    unsigned failures;   /* in a row that open it */
-    msec_t probe_after;  /* how long it stays open */
-    unsigned successes;  /* in a row while half-open that close it */
+    unsigned failures;  /* in a row that open it */
+    msec_t probe_after; /* how long it stays open */
+    unsigned successes; /* in a row while half-open that close it */
 };
 
 struct service_timeouts {
@@ -210,17 +210,17 @@ struct limit_part {
 
 struct limit {
     struct str name;
-    unsigned id;          /* index in blueprint.limits */
-    uint64_t requests;    /* `rate: 10/s` is requests 10, period 1000 */
+    unsigned id;       /* index in blueprint.limits */
+    uint64_t requests; /* `rate: 10/s` is requests 10, period 1000 */
     msec_t period;
-    unsigned burst;       /* requests that may come at once; default = requests */
+    unsigned burst;           /* requests that may come at once; default = requests */
     struct limit_part *parts; /* `key: [address, header:X-Api-Key]` */
     size_t nparts;
     unsigned ipv6_prefix; /* default 64 */
     unsigned ipv4_prefix; /* default 32 */
     bool observe;         /* count and log, never refuse */
     struct cidrs exempt;
-    unsigned table_size;  /* distinct keys remembered */
+    unsigned table_size; /* distinct keys remembered */
 };
 
 /* ---- routes ---- */
@@ -236,15 +236,15 @@ struct field_match {
 };
 
 struct match {
-    struct strs hosts;   /* lower case, exact or "*.example.org"; none: any */
-    struct str path;     /* as written: "/a" exact, "/a/" + "*" prefix, "/a/{id}/b" pattern */
+    struct strs hosts; /* lower case, exact or "*.example.org"; none: any */
+    struct str path;   /* as written: "/a" exact, "/a/" + "*" prefix, "/a/{id}/b" pattern */
     enum path_kind path_kind;
     struct strs methods; /* none: any */
     struct field_match *headers;
     size_t nheaders;
     struct field_match *query;
     size_t nquery;
-    struct cidrs from; /* n == 0: any */
+    struct cidrs from;     /* n == 0: any */
     struct strs listeners; /* names; none: any */
 };
 
@@ -300,30 +300,30 @@ struct route {
     size_t nlimits;
     struct access access;
     struct route_timeouts timeouts;
-    uint64_t max_body; /* bytes; 0: the client limits' */
-    bool upgrade;      /* allow Upgrade (WebSocket); default true */
+    uint64_t max_body;             /* bytes; 0: the client limits' */
+    bool upgrade;                  /* allow Upgrade (WebSocket); default true */
     bool buffer_request_for_retry; /* keep up to 64 KB of the body, so that it can be sent again */
-    double log_sample; /* -1: as log.sample */
-    const char *source; /* "weir.yaml:31", for explanations */
+    double log_sample;             /* -1: as log.sample */
+    const char *source;            /* "weir.yaml:31", for explanations */
 };
 
 /* ---- the rest ---- */
 
 struct client_limits {
-    size_t max_head;            /* bytes of request line and fields; at most 64 KB */
-    unsigned max_fields;        /* at most 256 */
+    size_t max_head;     /* bytes of request line and fields; at most 64 KB */
+    unsigned max_fields; /* at most 256 */
     size_t max_uri;
     uint64_t max_body;
-    unsigned max_connections;   /* all */
+    unsigned max_connections; /* all */
     unsigned connections_per_address;
-    unsigned max_requests;      /* on one connection; 0: no limit */
-    msec_t header_timeout;      /* from the first byte of a request (or accept) to its head's end */
-    msec_t idle_timeout;        /* keep-alive, between requests */
-    msec_t body_timeout;        /* without any progress */
-    unsigned min_body_rate;     /* bytes a second, after a grace of 5 s; both ways */
-    msec_t total_timeout;       /* of one request; 0: none */
-    msec_t tls_timeout;         /* handshake */
-    msec_t drain_timeout;       /* of `weir stop` */
+    unsigned max_requests;  /* on one connection; 0: no limit */
+    msec_t header_timeout;  /* from the first byte of a request (or accept) to its head's end */
+    msec_t idle_timeout;    /* keep-alive, between requests */
+    msec_t body_timeout;    /* without any progress */
+    unsigned min_body_rate; /* bytes a second, after a grace of 5 s; both ways */
+    msec_t total_timeout;   /* of one request; 0: none */
+    msec_t tls_timeout;     /* handshake */
+    msec_t drain_timeout;   /* of `weir stop` */
 };
 
 enum log_to { LOG_NONE, LOG_STDOUT, LOG_FILE };
@@ -344,9 +344,9 @@ struct metrics_rule {
 };
 
 struct trace_rule {
-    bool propagate;     /* traceparent in and out */
+    bool propagate;      /* traceparent in and out */
     bool trust_incoming; /* keep the trace id that a client sends */
-    double sample;      /* sets the sampled flag of new traces */
+    double sample;       /* sets the sampled flag of new traces */
 };
 
 struct dns_rule {
@@ -366,9 +366,9 @@ struct blueprint {
     uint64_t version;       /* stable hash of the canonical text */
     struct str canonical;   /* the whole resolved blueprint as JSON, one line; see below */
 
-    struct str state;       /* folder, absolute */
-    struct str user;        /* that the roles run as when started by root */
-    unsigned workers;       /* 0: one per core */
+    struct str state; /* folder, absolute */
+    struct str user;  /* that the roles run as when started by root */
+    unsigned workers; /* 0: one per core */
 
     struct listener *listeners;
     size_t nlisteners;
@@ -384,7 +384,7 @@ struct blueprint {
     struct strs global_limits; /* `limit:` at the top: for every request */
     const struct limit **global_limit;
     size_t nglobal_limits;
-    struct access access;      /* for every request, at accept */
+    struct access access; /* for every request, at accept */
     struct cidrs trusted_proxies;
     enum forwarded_style forwarded;
     struct str request_id_header; /* "X-Request-Id" */
@@ -427,8 +427,8 @@ struct blueprint_options {
  * Returns a blueprint with one reference, or NULL with problems filled; warnings
  * may be there in both cases.  problems is initialised by the call.
  */
-struct blueprint *blueprint_load(const char *path, const struct blueprint_options *options,
-    struct problems *problems);
+struct blueprint *blueprint_load(
+    const char *path, const struct blueprint_options *options, struct problems *problems);
 
 /*
  * The same from `canonical` text (JSON, which is YAML): reads no file and no

@@ -29,9 +29,9 @@ enum { ROUTE_CAPTURES_MAX = 16 };
 
 /* What the router asks of a request; the caller fills it once.  All borrowed. */
 struct route_request {
-    struct str host;   /* lower case, no port */
-    struct str path;   /* normalised, percent-decoded: see http/uri.h */
-    struct str query;  /* raw, without '?' */
+    struct str host;  /* lower case, no port */
+    struct str path;  /* normalised, percent-decoded: see http/uri.h */
+    struct str query; /* raw, without '?' */
     struct str method;
     struct str listener;
     struct ip client;
@@ -48,8 +48,8 @@ struct route_result {
 };
 
 const struct router *router_build(struct arena *a, const struct blueprint *b);
-void router_find(const struct router *r, const struct route_request *request,
-    struct route_result *out);
+void router_find(
+    const struct router *r, const struct route_request *request, struct route_result *out);
 
 /* The same search, saying for each candidate in order why it was or was not taken (JSON array). */
 void router_explain(const struct router *r, const struct route_request *request,

@@ -35,7 +35,7 @@ enum word_type {
     WORD_CHOICE,
     WORD_SET, /* several choices */
     WORD_TEMPLATE,
-    WORD_HOST, /* "example.org", "*.example.org" */
+    WORD_HOST,    /* "example.org", "*.example.org" */
     WORD_SUBJECT, /* a name in a certificate */
     WORD_HOST_NAME,
     WORD_AUTHORITY, /* what a Host header holds: host, or host:port */

@@ -202,7 +202,7 @@ static void put_table(struct json *j, const char *key, const struct table *t, co
     json_close(j, '}');
     if (t->has_switch != TABLE_PLAIN) {
         json_open(j, NULL, '{');
-        json_put_text(j, "type", "boolean");
+        put_raw(j, word_type_json(&(const struct word){ .type = WORD_BOOL }));
         json_close(j, '}');
     }
     if (brief != NULL)

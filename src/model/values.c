@@ -511,6 +511,8 @@ static void write_source(const struct word *w, const void *from, struct buf *jso
     json_str(json, str_from(*(const char *const *)from));
 }
 
+/* Editors that read YAML 1.2 see on, off, yes and no as text. */
+#define BOOLEAN            "\"enum\":[true,false,\"on\",\"off\",\"yes\",\"no\"]"
 #define STRING(pattern)    "\"type\":\"string\",\"pattern\":\"" pattern "\""
 #define NUMBER_OR(pattern) "\"type\":[\"string\",\"integer\"],\"pattern\":\"" pattern "\""
 
@@ -523,7 +525,7 @@ const struct value_type value_types[WORD_TYPES] = {
     [WORD_PATH] = { "path", "the path of a file or folder, relative to this file or absolute",
         sizeof(struct str), true, read_path, write_text, "\"type\":\"string\"" },
     [WORD_BOOL] = { "true or false", "true or false", sizeof(bool), false, read_bool, write_bool,
-        "\"type\":\"boolean\"" },
+        BOOLEAN },
     [WORD_UNSIGNED] = { "number", "a whole number such as 10", sizeof(unsigned), false,
         read_unsigned, write_unsigned, "\"type\":\"integer\"" },
     [WORD_SIZE] = { "size", "a size such as 512B, 16KB, 10MB or 1GB", sizeof(uint64_t), false,

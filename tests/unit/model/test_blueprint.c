@@ -41,70 +41,60 @@ static void presets_are_those_of_the_reference(void)
     blueprint_unref(b);
 }
 
-static void every_word_reaches_its_place(void)
+static const char every_word[] =
+    "name: shop\nstate: var\nuser: www-data\nworkers: 2\n"
+    "listeners:\n"
+    "  web: {address: \"127.0.0.1:8080\", redirect_to_https: true, redirect_port: 8443, backlog: 16}\n"
+    "  secure: {address: \":8443\", tls: {certificates: [main], min_version: 1.3, ticket_rotation: 1h}}\n"
+    "certificates: {main: {local: true, hosts: localhost}}\n"
+    "services:\n"
+    "  shop:\n"
+    "    run: {command: [node, server.js], environment: {A: b, N: 1}, instances: 2, folder: app, port: 4000}\n"
+    "    balance: {method: hash, hash_on: \"header:X-User\"}\n"
+    "    health: {path: /healthz, expect: 200-204, interval: 1s, timeout: 500ms}\n"
+    "    outliers: false\n"
+    "    breaker: {failures: 3, probe_after: 2m, successes: 2}\n"
+    "    retry: false\n"
+    "    timeouts: {connect: 250ms, per_try: 1m30s, total: 2m}\n"
+    "    slow_start: 30s\n"
+    "  api:\n"
+    "    origins: [{address: \"API.internal:80\", weight: 3}, \"[::1]:81\", \"unix:run/a.sock\"]\n"
+    "    tls: {verify: false, server_name: api.internal}\n"
+    "    preserve_host: no\n"
+    "limits:\n"
+    "  a: {rate: 600/m, burst: 20, key: [address, \"cookie:sid\", route], observe: true, exempt: 10.0.0.0/8}\n"
+    "  b: 100/10s\n"
+    "limit: [a, b]\n"
+    "access: {allow: [10.0.0.0/8, \"::1\"], deny: 10.1.0.0/16}\n"
+    "log: {to: file, path: logs/a.log, sample: 10%, rotate_size: 1MB, rotate_keep: 2}\n"
+    "metrics: \"127.0.0.1:9100\"\n"
+    "trace: {sample: 0.25, trust_incoming: false}\n"
+    "dns: {servers: [1.1.1.1, \"[::1]:5353\"]}\n"
+    "trusted_proxies: 10.0.0.0/8\nforwarded: both\nrequest_id_header: X-Id\nserver_header: false\n"
+    "client: {max_body: 1GB, idle_timeout: 1d}\n"
+    "routes:\n"
+    "- name: items\n"
+    "  match: {host: [Example.ORG, \"*.example.org\"], path: \"/v1/{id}/{rest...}\", method: [GET, POST],\n"
+    "    header: {X-A: true, X-B: false, X-C: \"v*\", X-D: exact}, query: {q: \"1\"}, from: 10.0.0.0/8, listener: web}\n"
+    "  to: api\n"
+    "  rewrite: {path: \"/${capture.rest}\", host: b.internal}\n"
+    "  request_headers: {set: {X-Id: \"${request_id}\"}, add: {Via: weir}, remove: Cookie}\n"
+    "  limit: b\n"
+    "  access: {deny: \"2001:db8::/32\"}\n"
+    "  timeouts: {per_try: 2m}\n"
+    "  max_body: 64KB\n"
+    "  upgrade: false\n"
+    "  buffer_request_for_retry: true\n"
+    "  log_sample: 1%\n"
+    "- {match: /old, redirect: {to: /new, status: 302}}\n"
+    "- {match: /gone, respond: 410}\n"
+    "- {to: shop}\n";
+
+static void services_are_filled(const struct blueprint *b)
 {
-    struct blueprint *b = files_good(
-        "name: shop\nstate: var\nuser: www-data\nworkers: 2\n"
-        "listeners:\n"
-        "  web: {address: \"127.0.0.1:8080\", redirect_to_https: true, redirect_port: 8443, backlog: 16}\n"
-        "  secure: {address: \":8443\", tls: {certificates: [main], min_version: 1.3, ticket_rotation: 1h}}\n"
-        "certificates: {main: {local: true, hosts: localhost}}\n"
-        "services:\n"
-        "  shop:\n"
-        "    run: {command: [node, server.js], environment: {A: b, N: 1}, instances: 2, folder: app, port: 4000}\n"
-        "    balance: {method: hash, hash_on: \"header:X-User\"}\n"
-        "    health: {path: /healthz, expect: 200-204, interval: 1s, timeout: 500ms}\n"
-        "    outliers: false\n"
-        "    breaker: {failures: 3, probe_after: 2m, successes: 2}\n"
-        "    retry: false\n"
-        "    timeouts: {connect: 250ms, per_try: 1m30s, total: 2m}\n"
-        "    slow_start: 30s\n"
-        "  api:\n"
-        "    origins: [{address: \"API.internal:80\", weight: 3}, \"[::1]:81\", \"unix:run/a.sock\"]\n"
-        "    tls: {verify: false, server_name: api.internal}\n"
-        "    preserve_host: no\n"
-        "limits:\n"
-        "  a: {rate: 600/m, burst: 20, key: [address, \"cookie:sid\", route], observe: true, exempt: 10.0.0.0/8}\n"
-        "  b: 100/10s\n"
-        "limit: [a, b]\n"
-        "access: {allow: [10.0.0.0/8, \"::1\"], deny: 10.1.0.0/16}\n"
-        "log: {to: file, path: logs/a.log, sample: 10%, rotate_size: 1MB, rotate_keep: 2}\n"
-        "metrics: \"127.0.0.1:9100\"\n"
-        "trace: {sample: 0.25, trust_incoming: false}\n"
-        "dns: {servers: [1.1.1.1, \"[::1]:5353\"]}\n"
-        "trusted_proxies: 10.0.0.0/8\nforwarded: both\nrequest_id_header: X-Id\nserver_header: false\n"
-        "client: {max_body: 1GB, idle_timeout: 1d}\n"
-        "routes:\n"
-        "- name: items\n"
-        "  match: {host: [Example.ORG, \"*.example.org\"], path: \"/v1/{id}/{rest...}\", method: [GET, POST],\n"
-        "    header: {X-A: true, X-B: false, X-C: \"v*\", X-D: exact}, query: {q: \"1\"}, from: 10.0.0.0/8, listener: web}\n"
-        "  to: api\n"
-        "  rewrite: {path: \"/${capture.rest}\", host: b.internal}\n"
-        "  request_headers: {set: {X-Id: \"${request_id}\"}, add: {Via: weir}, remove: Cookie}\n"
-        "  limit: b\n"
-        "  access: {deny: \"2001:db8::/32\"}\n"
-        "  timeouts: {per_try: 2m}\n"
-        "  max_body: 64KB\n"
-        "  upgrade: false\n"
-        "  buffer_request_for_retry: true\n"
-        "  log_sample: 1%\n"
-        "- {match: /old, redirect: {to: /new, status: 302}}\n"
-        "- {match: /gone, respond: 410}\n"
-        "- {to: shop}\n");
-    const struct route *r;
-    const struct service *s;
+    const struct service *s = &b->services[0];
     char folder[300];
 
-    if (b == NULL)
-        return;
-    snprintf(folder, sizeof(folder), "%s/var", files_folder);
-    CHECK_STR(b->state, folder);
-    CHECK_U64(b->nlisteners, 2);
-    CHECK(b->listeners[0].redirect_to_https && b->listeners[0].redirect_port == 8443);
-    CHECK(b->listeners[1].tls.on && b->listeners[1].tls.min_version == TLS_1_3);
-    CHECK(b->listeners[1].tls.certificate[0] == &b->certificates[0]);
-    CHECK_STR(b->listeners[1].tls.alpn.at[0], "http/1.1");
-    s = &b->services[0];
     CHECK_U64(s->run.command.n, 2);
     CHECK_STR(s->run.environment.at[1].value, "1");
     snprintf(folder, sizeof(folder), "%s/app", files_folder);
@@ -122,6 +112,10 @@ static void every_word_reaches_its_place(void)
     CHECK(s->origins[1].address.len > 0 && s->origins[1].port == 81);
     CHECK(s->origins[2].address.len > 0);
     CHECK(s->tls.on && !s->tls.verify && !s->preserve_host);
+}
+
+static void the_rest_is_filled(const struct blueprint *b)
+{
     CHECK_U64(b->limits[0].period, 60000);
     CHECK_U64(b->limits[0].nparts, 3);
     CHECK(b->limits[0].observe && b->limits[0].exempt.n == 1);
@@ -134,7 +128,12 @@ static void every_word_reaches_its_place(void)
     CHECK_STR(b->dns.servers.at[0], "1.1.1.1:53");
     CHECK_STR(b->dns.servers.at[1], "[::1]:5353");
     CHECK(b->forwarded == FORWARDED_BOTH && !b->server_header);
-    r = &b->routes[0];
+}
+
+static void routes_are_filled(const struct blueprint *b)
+{
+    const struct route *r = &b->routes[0];
+
     CHECK_STR(r->match.hosts.at[0], "example.org");
     CHECK(r->match.path_kind == PATH_PATTERN && r->match.nheaders == 4 && r->match.nquery == 1);
     CHECK_STR(r->match.headers[0].name, "x-a");
@@ -149,6 +148,25 @@ static void every_word_reaches_its_place(void)
     CHECK(b->routes[1].action == ROUTE_REDIRECT && b->routes[1].redirect.status == 302);
     CHECK(b->routes[2].action == ROUTE_RESPOND && b->routes[2].respond.status == 410);
     CHECK(b->routes[3].service == &b->services[0]);
+}
+
+static void every_word_reaches_its_place(void)
+{
+    struct blueprint *b = files_good(every_word);
+    char folder[300];
+
+    if (b == NULL)
+        return;
+    snprintf(folder, sizeof(folder), "%s/var", files_folder);
+    CHECK_STR(b->state, folder);
+    CHECK_U64(b->nlisteners, 2);
+    CHECK(b->listeners[0].redirect_to_https && b->listeners[0].redirect_port == 8443);
+    CHECK(b->listeners[1].tls.on && b->listeners[1].tls.min_version == TLS_1_3);
+    CHECK(b->listeners[1].tls.certificate[0] == &b->certificates[0]);
+    CHECK_STR(b->listeners[1].tls.alpn.at[0], "http/1.1");
+    services_are_filled(b);
+    the_rest_is_filled(b);
+    routes_are_filled(b);
     blueprint_unref(b);
 }
 
