@@ -72,6 +72,7 @@ struct log {
     uint64_t rotate_size;
     bool rotate_asked;
     bool busy;   /* this round moved something */
+    bool more;   /* and did not come to the end */
     int backoff; /* msec; 0: writes succeed */
     int error;   /* of the last write; 0: it succeeded */
     bool said;   /* that lines are dropped */
@@ -264,16 +265,22 @@ static bool write_piece(struct log *l, struct log_ring *r, struct str piece)
     return true;
 }
 
-/* What the ring holds now, and no more than it can hold. False: the descriptor takes no more. */
+/*
+ * What the ring holds.  After as much as it can hold at most we look up, for a
+ * worker may be as fast as we are.  False: the descriptor takes no more.
+ */
 static bool drain_ring(struct log *l, struct log_ring *r)
 {
+    size_t left = (size_t)CHUNKS_MAX * CHUNK_SIZE;
     uint64_t committed;
+    struct str piece;
 
-    for (unsigned i = 0; i < CHUNKS_MAX; i++) {
-        struct str piece = ring_peek(r);
-
-        if (piece.len == 0)
-            break;
+    while ((piece = ring_peek(r)).len > 0) {
+        if (left == 0) {
+            l->more = true;
+            return true;
+        }
+        left -= piece.len < left ? piece.len : left;
         if (!write_piece(l, r, piece))
             return false;
         l->busy = true;
@@ -334,6 +341,8 @@ static void rest(struct log *l, bool drained)
     l->backoff = 0;
     if (l->rotate_size > 0 && l->size >= l->rotate_size)
         ask_rotation(l);
+    if (l->more)
+        return;
     if (l->busy || l->said)
         fall_asleep(l, NAPPING, NAP_MSEC);
     else
@@ -350,9 +359,10 @@ static void *write_log(void *arg)
 
         take_next_fd(l);
         l->busy = false;
+        l->more = false;
         drained = drain(l);
         report_drops(l);
-        if (stopping)
+        if (stopping && !l->more)
             return NULL;
         rest(l, drained);
     }

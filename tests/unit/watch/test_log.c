@@ -311,6 +311,42 @@ static void a_pipe_that_nobody_reads_does_not_hold_us_up(void)
     buf_free(&all);
 }
 
+struct reader {
+    int fd;
+    struct buf all;
+};
+
+static void *read_all(void *arg)
+{
+    struct reader *r = arg;
+    struct err err;
+
+    CHECK(fd_read_all(r->fd, &r->all, &err) == 0);
+    return NULL;
+}
+
+static void the_end_waits_for_a_slow_pipe(void)
+{
+    enum { LINES = 20000 }; /* 4 MB, a thousand pieces */
+    int ends[2];
+    struct log *l = log_new(1, NULL, NULL);
+    struct reader r = { 0 };
+    pthread_t thread;
+
+    buf_init(&r.all, 64 << 20);
+    CHECK(pipe2(ends, O_CLOEXEC) == 0);
+    r.fd = ends[0];
+    log_set_fd(l, ends[1], 0, 0);
+    for (unsigned i = 0; i < LINES; i++)
+        CHECK(put_numbered(l, 0, i));
+    pthread_create(&thread, NULL, read_all, &r);
+    log_free(l);
+    pthread_join(thread, NULL);
+    CHECK_U64(check_lines(buf_as_str(&r.all), 1), LINES);
+    buf_free(&r.all);
+    close(ends[0]);
+}
+
 static void a_closed_pipe_is_no_end(void)
 {
     int ends[2];
@@ -359,4 +395,5 @@ TESTS(CASE(lines_reach_the_file_in_order), CASE(without_a_descriptor_lines_are_d
     CASE(what_is_not_dropped_is_there), CASE(a_full_disk_drops_and_recovers),
     CASE(a_torn_line_is_finished_first), CASE(a_new_file_gets_the_torn_line_whole),
     CASE(asks_once_for_a_new_file), CASE(a_pipe_that_nobody_reads_does_not_hold_us_up),
-    CASE(a_closed_pipe_is_no_end), CASE(the_drop_and_the_recovery_are_said_once))
+    CASE(the_end_waits_for_a_slow_pipe), CASE(a_closed_pipe_is_no_end),
+    CASE(the_drop_and_the_recovery_are_said_once))
