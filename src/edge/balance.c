@@ -232,7 +232,8 @@ struct bound_origin *balance_choose(struct passage *p, const char **reason)
         c.skip_tried = false;
         o = pick(&c);
     }
-    if (o != NULL && breaker_admits(&o->pool->state->breaker, &c.s->service->breaker, c.now))
+    if (o != NULL &&
+        breaker_admits(&o->pool->state->breaker, &c.s->service->breaker, c.now, &p->proxy.probe))
         return o;
     *reason = o != NULL ? "breaker_open" : why_none(&c);
     return NULL;
@@ -273,7 +274,7 @@ void balance_report(struct passage *p, struct pool *pool, bool ok)
     struct origin_state *st = pool->state;
     msec_t now = loop_now(p->worker->loop);
 
-    if (breaker_report(&st->breaker, &s->breaker, ok, now))
+    if (breaker_report(&st->breaker, &s->breaker, ok, p->proxy.probe, now))
         event_origin(p->worker, breaker_events[st->breaker.state % 3], st, 0);
     if (!s->outliers.on)
         return;

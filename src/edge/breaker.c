@@ -18,10 +18,11 @@ bool breaker_is_ready(const struct breaker *b, const struct breaker_rule *rule, 
     return false;
 }
 
-bool breaker_admits(struct breaker *b, const struct breaker_rule *rule, msec_t now)
+bool breaker_admits(struct breaker *b, const struct breaker_rule *rule, msec_t now, bool *probe)
 {
     unsigned open = BREAKER_OPEN;
 
+    *probe = false;
     if (!rule->on || b->state == BREAKER_CLOSED)
         return true;
     if (b->state == BREAKER_OPEN) {
@@ -30,7 +31,8 @@ bool breaker_admits(struct breaker *b, const struct breaker_rule *rule, msec_t n
         if (atomic_compare_exchange_strong(&b->state, &open, BREAKER_HALF_OPEN))
             b->successes = 0;
     }
-    return !atomic_exchange(&b->probing, true);
+    *probe = !atomic_exchange(&b->probing, true);
+    return *probe;
 }
 
 static void open_it(struct breaker *b, const struct breaker_rule *rule, msec_t now)
@@ -41,7 +43,8 @@ static void open_it(struct breaker *b, const struct breaker_rule *rule, msec_t n
     b->probing = false;
 }
 
-bool breaker_report(struct breaker *b, const struct breaker_rule *rule, bool ok, msec_t now)
+bool breaker_report(
+    struct breaker *b, const struct breaker_rule *rule, bool ok, bool probe, msec_t now)
 {
     if (!rule->on)
         return false;
@@ -56,7 +59,7 @@ bool breaker_report(struct breaker *b, const struct breaker_rule *rule, bool ok,
         open_it(b, rule, now);
         return true;
     }
-    if (b->state == BREAKER_OPEN) /* was sent before it opened */
+    if (b->state == BREAKER_OPEN || !probe) /* was sent before it opened */
         return false;
     if (!ok) {
         open_it(b, rule, now);
@@ -72,8 +75,8 @@ bool breaker_report(struct breaker *b, const struct breaker_rule *rule, bool ok,
     return true;
 }
 
-void breaker_forget(struct breaker *b)
+void breaker_forget(struct breaker *b, bool probe)
 {
-    if (b->state == BREAKER_HALF_OPEN)
+    if (probe && b->state == BREAKER_HALF_OPEN)
         b->probing = false;
 }

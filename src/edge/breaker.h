@@ -30,11 +30,19 @@ struct breaker {
 
 /* Would a request be let through now?  Changes nothing: for choosing among origins. */
 bool breaker_is_ready(const struct breaker *b, const struct breaker_rule *rule, msec_t now);
-/* May this request go out?  In HALF_OPEN only one caller at a time is told yes. */
-bool breaker_admits(struct breaker *b, const struct breaker_rule *rule, msec_t now);
-/* Every admitted request reports exactly once.  True when this report changed the state. */
-bool breaker_report(struct breaker *b, const struct breaker_rule *rule, bool ok, msec_t now);
+/*
+ * May this request go out?  In HALF_OPEN only one caller at a time is told yes:
+ * *probe is then true, and goes into the report.
+ */
+bool breaker_admits(struct breaker *b, const struct breaker_rule *rule, msec_t now, bool *probe);
+/*
+ * Every admitted request reports exactly once.  True when this report changed the
+ * state.  While half-open only the probe's outcome counts: the others were sent
+ * before it opened.
+ */
+bool breaker_report(
+    struct breaker *b, const struct breaker_rule *rule, bool ok, bool probe, msec_t now);
 /* An admitted request that ended without telling anything of the origin (the client left). */
-void breaker_forget(struct breaker *b);
+void breaker_forget(struct breaker *b, bool probe);
 
 #endif

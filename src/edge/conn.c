@@ -105,10 +105,9 @@ static bool linger(struct conn *c)
 
 void conn_retire(struct conn *c)
 {
-    if (c->phase == CONN_IDLE)
-        conn_close(c);
-    else
-        c->close_after = true;
+    c->retired = true;
+    c->close_after = true;
+    conn_yield(c); /* not here: closing one may close another, and our caller walks over all */
 }
 
 /* ---- going on ---- */
@@ -221,6 +220,11 @@ static void ready(struct watch_fd *watch, unsigned events)
     }
     if ((events & LOOP_ERROR) != 0 && c->phase == CONN_PASSAGE) {
         conn_close(c); /* a reset, or both sides are closed: nobody is there to be answered */
+        return;
+    }
+    if ((events & LOOP_HANGUP) != 0 && c->phase == CONN_PASSAGE && proxy_is_waiting(c->p) &&
+        c->p->body_ended && stream_input(&c->s).len == 0) {
+        conn_close(c); /* it left, and nothing was done for it yet */
         return;
     }
     conn_advance(c);

@@ -31,6 +31,7 @@ struct progress {
     msec_t since;   /* when the body began; 0: nothing to watch */
     msec_t last;    /* when bytes last moved */
     uint64_t bytes; /* moved since it began */
+    uint64_t start; /* writing: what was acknowledged then */
 };
 
 struct conn {
@@ -51,6 +52,7 @@ struct conn {
     bool counted;     /* in addresses */
     bool chunked_out; /* the response's body goes out in chunks */
     bool tunnel;
+    bool retired; /* no further request */
     uint32_t nrequests;
     struct stream_buffer head_page; /* the head's bytes, when the body needed another buffer */
     uint32_t floor;                 /* where body bytes begin in the input buffer */

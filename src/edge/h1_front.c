@@ -52,15 +52,14 @@ bool h1_serve(struct conn *c)
 
 /* ---- clocks ---- */
 
-static const char *too_slow(
-    const struct progress *g, uint64_t bytes, msec_t now, const struct client_limits *l)
+static const char *too_slow(const struct progress *g, msec_t now, const struct client_limits *l)
 {
     if (g->since == 0)
         return NULL;
     if (now - g->last >= l->body_timeout)
         return "body_timeout";
     if (now - g->since > RATE_GRACE && l->min_body_rate > 0 &&
-        bytes * 1000 < (now - g->since) * l->min_body_rate)
+        g->bytes * 1000 < (now - g->since) * l->min_body_rate)
         return "body_too_slow";
     return NULL;
 }
@@ -73,7 +72,7 @@ bool h1_check_progress(struct conn *c, msec_t now)
     if (c->tunnel || c->p == NULL)
         return true;
     if (!c->p->body_ended && (c->p->body_wanted || c->phase == CONN_DRAIN)) {
-        reason = too_slow(&c->reading, c->reading.bytes, now, l);
+        reason = too_slow(&c->reading, now, l);
         if (reason != NULL) {
             if (c->phase == CONN_DRAIN)
                 conn_close(c);
@@ -88,9 +87,12 @@ bool h1_check_progress(struct conn *c, msec_t now)
         c->reading = (struct progress){ .since = now, .last = now };
     }
     if (stream_blocked(&c->s)) {
-        uint64_t sent = c->s.bytes_out - (c->s.out.end - c->s.out.at) - c->writing.bytes;
+        uint64_t moved = stream_acknowledged(&c->s) - c->writing.start;
 
-        reason = too_slow(&c->writing, sent, now, l);
+        if (moved != c->writing.bytes)
+            c->writing.last = now;
+        c->writing.bytes = moved;
+        reason = too_slow(&c->writing, now, l);
         if (reason != NULL) {
             c->p->reason = "client_read_timeout";
             conn_close(c);

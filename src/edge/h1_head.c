@@ -130,6 +130,10 @@ bool h1_read_head(struct conn *c)
     struct str in = stream_input(&c->s);
     int64_t n;
 
+    if (in.len == 0 && c->retired && c->phase == CONN_IDLE) {
+        conn_begin_close(c);
+        return true;
+    }
     if (in.len == 0)
         return read_more(c);
     if (c->phase == CONN_IDLE)

@@ -225,7 +225,8 @@ static void after_write(struct conn *c, bool ok)
     if (stream_blocked(&c->s) && !c->s.corked) {
         if (c->writing.since == 0) {
             c->writing.since = loop_now(l);
-            c->writing.bytes = c->s.bytes_out;
+            c->writing.bytes = 0;
+            c->writing.start = stream_acknowledged(&c->s);
             timer_set(l, &c->timer, loop_now(l) + 1000);
         }
         c->writing.last = loop_now(l);

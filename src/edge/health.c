@@ -14,6 +14,9 @@
 #include "edge/stream.h"
 #include "http/h1.h"
 
+static const struct h1_limits head_limits = { .max_head = 16000, .max_fields = 64 };
+enum { INTERIMS_MAX = 4 };
+
 struct check {       /* one origin */
     struct stream s; /* must stay first; open while a probe runs */
     struct health_checks *all;
@@ -26,6 +29,7 @@ struct check {       /* one origin */
     bool probing;
     bool connected;
     bool secured;
+    unsigned interims;
     bool seen; /* in the plan that is being followed */
     unsigned successes;
     unsigned failures;
@@ -124,6 +128,11 @@ static void read_response(struct check *c)
             return;
         }
         n = h1_parse(&c->parser, in.at, in.len);
+        if (n > 0 && c->head.status < 200 && c->interims++ < INTERIMS_MAX) {
+            stream_consume(&c->s, (size_t)n);
+            h1_response_start(&c->parser, &c->head, &head_limits, HTTP_GET);
+            n = h1_parse(&c->parser, in.at + n, in.len - (size_t)n);
+        }
         if (n < 0 || n > 0) {
             outcome(c,
                 n > 0 && c->head.status >= rule->expect_from && c->head.status <= rule->expect_to);
@@ -188,7 +197,6 @@ static void ready(struct watch_fd *w, unsigned events)
 
 static void probe(struct check *c)
 {
-    static const struct h1_limits limits = { .max_head = 16000, .max_fields = 64 };
     const struct addr *a = &c->state->addr;
     int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
@@ -197,19 +205,23 @@ static void probe(struct check *c)
     c->probing = true;
     c->connected = false;
     c->secured = false;
+    c->interims = 0;
     c->head.fields = c->fields;
-    h1_response_start(&c->parser, &c->head, &limits, HTTP_GET);
+    h1_response_start(&c->parser, &c->head, &head_limits, HTTP_GET);
     timer_set(c->all->loop, &c->timer, loop_now(c->all->loop) + c->service->health.timeout);
     if (fd < 0 || (connect(fd, &a->any, a->len) == -1 && errno != EINPROGRESS)) {
         outcome(c, false);
         return;
     }
     if (c->tls != NULL) {
-        struct str name =
-            c->service->tls.server_name.len > 0 ? c->service->tls.server_name : c->host;
-        struct str rest;
+        struct str name = c->host;
+        uint16_t port;
 
-        c->s.tls = tls_connect(c->tls, fd, str_cut(name, ':', &rest));
+        if (c->service->tls.server_name.len > 0)
+            name = c->service->tls.server_name;
+        else if (!addr_split_host_port(c->host, &name, &port))
+            name = c->host;
+        c->s.tls = tls_connect(c->tls, fd, name);
     }
     if (loop_add(c->all->loop, &c->s.watch) == -1)
         outcome(c, false);

@@ -153,9 +153,10 @@ static void ready(struct watch_fd *watch, unsigned events)
 static struct str tls_name(const struct bound_service *s, struct str host)
 {
     const struct str given = s->service->tls.server_name;
-    struct str port;
+    struct str name = host;
+    uint16_t port;
 
-    return str_cut(given.len > 0 ? given : host, ':', &port);
+    return given.len > 0 ? given : addr_split_host_port(host, &name, &port) ? name : host;
 }
 
 static uint64_t tls_name_hash(const struct bound_service *s, struct str host)
@@ -257,7 +258,11 @@ struct origin_conn *origin_conn_open(struct pool *pool, struct bound_service *s,
     atomic_fetch_add_explicit(&pool->state->connections, 1, memory_order_relaxed);
     cell_add(pool->connections, 1);
     cell_add(pool->opened, 1);
-    MUST(loop_add(w->loop, &c->s.watch) == 0);
+    if (loop_add(w->loop, &c->s.watch) == -1) {
+        *reason = "out_of_descriptors";
+        origin_conn_close(c);
+        return NULL;
+    }
     return c;
 }
 

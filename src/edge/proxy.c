@@ -77,7 +77,7 @@ static void leave_origin(struct passage *p)
     if (x->pool == NULL)
         return;
     if (x->admitted) {
-        breaker_forget(&x->pool->state->breaker);
+        breaker_forget(&x->pool->state->breaker, x->probe);
         x->admitted = false;
     }
     atomic_fetch_sub_explicit(&x->pool->state->inflight, 1, memory_order_relaxed);
@@ -106,6 +106,11 @@ struct origin_conn *proxy_detach(struct passage *p)
     leave_origin(p);
     p->proxy.state = PROXY_DONE;
     return c;
+}
+
+bool proxy_is_waiting(const struct passage *p)
+{
+    return p->proxy.state == PROXY_QUEUED || p->proxy.state == PROXY_BACKOFF;
 }
 
 void proxy_cancel(struct passage *p)
@@ -231,6 +236,7 @@ void proxy_origin_failed(struct passage *p, const char *reason)
     bool retry;
 
     pool_ref(pool);
+    x->fresh = x->conn != NULL && x->conn->nrequests > 0 && !x->got_bytes;
     x->reason = reason;
     x->origin_usec = time_usec() - x->try_started;
     drop_conn(p);
@@ -283,7 +289,8 @@ static void enqueue(struct passage *p)
     x->service->nqueue++;
     cell_add(x->service->queue_depth, 1);
     timer_set(l, &x->wait, by_deadline(x, now_of(p) + rule->queue_timeout));
-    timer_set(l, &x->service->queue_timer, loop_now(l) + 10);
+    if (x->service->nqueue == 1) /* else it is set */
+        timer_set(l, &x->service->queue_timer, loop_now(l) + 10);
     ask_for_room(x->service);
 }
 
@@ -304,8 +311,10 @@ static void begin_try(struct passage *p, struct bound_origin *o)
     x->origin_host = o->host;
     x->origin_label = arena_str(&p->arena, o->pool->state->label);
     x->try_started = time_usec();
-    x->conn = origin_conn_reuse(o->pool, x->service, o->host,
-        !http_method_is_idempotent(p->head.method_id) && !rules_of(p)->retry.non_idempotent);
+    x->conn = x->fresh ? NULL
+                       : origin_conn_reuse(o->pool, x->service, o->host,
+                             !http_method_is_idempotent(p->head.method_id) &&
+                                 !rules_of(p)->retry.non_idempotent);
     if (x->conn != NULL) {
         x->conn->p = p;
         proxy_connected(p);
@@ -373,6 +382,16 @@ void proxy_arm(struct passage *p)
     timer_set(p->worker->loop, &x->try_timer, when);
 }
 
+/* Has it taken anything since the timer was last set, slowly as it may be? */
+static bool origin_reads(struct proxy *x)
+{
+    uint64_t acknowledged = stream_acknowledged(&x->conn->s);
+    bool moved = acknowledged > x->acknowledged;
+
+    x->acknowledged = acknowledged;
+    return moved;
+}
+
 void proxy_on_try_timer(struct timer *t)
 {
     struct proxy *x = list_item(t, struct proxy, try_timer);
@@ -384,6 +403,10 @@ void proxy_on_try_timer(struct timer *t)
     }
     if (x->state == PROXY_SEND && p->body_wanted && !stream_blocked(&x->conn->s)) {
         proxy_arm(p); /* it is the client that does not send */
+        return;
+    }
+    if (x->state == PROXY_SEND && origin_reads(x)) {
+        proxy_arm(p);
         return;
     }
     if (x->deadline > 0 && now_of(p) >= x->deadline && x->state == PROXY_AWAIT_HEAD)

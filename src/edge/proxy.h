@@ -46,14 +46,17 @@ struct proxy {
     unsigned ntried;
     struct timer wait; /* queue, backoff */
     struct timer try_timer;
-    msec_t deadline;      /* of all tries; 0: none */
-    bool admitted;        /* the breaker waits for a report */
-    bool reached;         /* a byte of this try's request went out */
-    bool got_bytes;       /* a byte of its response came in */
-    bool sending;         /* the request's body is not all out yet */
-    bool expect_continue; /* the client waits for a 100 */
-    bool tunnel_ended;    /* the client sends no more; the origin is told when all is sent */
-    unsigned interims;    /* 1xx heads of this try */
+    msec_t deadline;       /* of all tries; 0: none */
+    bool probe;            /* it is the breaker's */
+    bool admitted;         /* the breaker waits for a report */
+    bool reached;          /* a byte of this try's request went out */
+    bool got_bytes;        /* a byte of its response came in */
+    uint64_t acknowledged; /* by the origin, when the try timer was last set */
+    bool fresh;            /* the next try takes no idle connection: one was stale */
+    bool sending;          /* the request's body is not all out yet */
+    bool expect_continue;  /* the client waits for a 100 */
+    bool tunnel_ended;     /* the client sends no more; the origin is told when all is sent */
+    unsigned interims;     /* 1xx heads of this try */
     struct h1_parser parser;
     struct h1_head head;
     struct h1_chunks chunks;
@@ -84,6 +87,8 @@ void proxy_resume(struct passage *p);
 size_t proxy_tunnel_send(struct passage *p, struct str data);
 /* The client closed its sending side of the tunnel. */
 void proxy_tunnel_end(struct passage *p);
+/* In the queue, or between two tries. */
+bool proxy_is_waiting(const struct passage *p);
 /* The client has gone, or the total time is over. */
 void proxy_cancel(struct passage *p);
 /* Another try for somebody in the queue. */

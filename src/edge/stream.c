@@ -2,6 +2,8 @@
  * stream - see stream.h.
  */
 #include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -85,6 +87,16 @@ void stream_close(struct stream *s)
     }
     stream_give(s, &s->in);
     stream_give(s, &s->out);
+}
+
+uint64_t stream_acknowledged(const struct stream *s)
+{
+    struct tcp_info info = { 0 };
+    socklen_t len = sizeof(info);
+
+    if (getsockopt(s->watch.fd, IPPROTO_TCP, TCP_INFO, &info, &len) == -1)
+        return 0;
+    return info.tcpi_bytes_acked;
 }
 
 void stream_break(struct stream *s)

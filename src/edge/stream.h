@@ -50,6 +50,13 @@ static inline bool stream_is_open(const struct stream *s)
     return s->watch.fd >= 0;
 }
 
+/*
+ * Bytes that the peer has acknowledged, on the wire: the progress of a slow
+ * reader, which the loop announces only every few megabytes.  0 where the kernel
+ * does not say (unix sockets).
+ */
+uint64_t stream_acknowledged(const struct stream *s);
+
 /* What comes now is not a proper end: no close_notify when it closes. */
 void stream_break(struct stream *s);
 

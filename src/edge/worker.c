@@ -177,8 +177,8 @@ void worker_drain(struct worker *w)
 
 void worker_close_all(struct worker *w)
 {
-    list_each (it, after, &w->conns)
-        conn_close(list_item(it, struct conn, link));
+    while (!list_empty(&w->conns)) /* closing one may close another */
+        conn_close(list_item(w->conns.next, struct conn, link));
 }
 
 void worker_count_refusal(struct worker *w, const char *reason)

@@ -8,11 +8,23 @@ static const struct breaker_rule rule = {
     .on = true, .failures = 3, .probe_after = 1000, .successes = 2
 };
 
+static bool probing; /* the last one that was admitted is a probe */
+
+static bool admits(struct breaker *b, msec_t now)
+{
+    return breaker_admits(b, &rule, now, &probing);
+}
+
+static bool report(struct breaker *b, bool ok, msec_t now)
+{
+    return breaker_report(b, &rule, ok, probing, now);
+}
+
 static void fail_times(struct breaker *b, int n, msec_t now)
 {
     for (int i = 0; i < n; i++) {
-        CHECK(breaker_admits(b, &rule, now));
-        breaker_report(b, &rule, false, now);
+        CHECK(admits(b, now));
+        report(b, false, now);
     }
 }
 
@@ -21,13 +33,13 @@ static void failures_in_a_row_open_it(void)
     struct breaker b = { 0 };
 
     fail_times(&b, 2, 10);
-    breaker_report(&b, &rule, true, 10); /* a success begins the count anew */
+    report(&b, true, 10); /* a success begins the count anew */
     fail_times(&b, 2, 10);
     CHECK(breaker_is_ready(&b, &rule, 10));
     fail_times(&b, 1, 10);
     CHECK_U64(b.state, BREAKER_OPEN);
     CHECK(!breaker_is_ready(&b, &rule, 10));
-    CHECK(!breaker_admits(&b, &rule, 1009));
+    CHECK(!admits(&b, 1009));
 }
 
 static void half_open_lets_one_probe_through_at_a_time(void)
@@ -36,14 +48,14 @@ static void half_open_lets_one_probe_through_at_a_time(void)
 
     fail_times(&b, 3, 0);
     CHECK(breaker_is_ready(&b, &rule, 1000));
-    CHECK(breaker_admits(&b, &rule, 1000));
+    CHECK(admits(&b, 1000));
     CHECK_U64(b.state, BREAKER_HALF_OPEN);
-    CHECK(!breaker_admits(&b, &rule, 1000));
+    CHECK(!admits(&b, 1000));
     CHECK(!breaker_is_ready(&b, &rule, 1000));
-    breaker_report(&b, &rule, true, 1000);
+    report(&b, true, 1000);
     CHECK_U64(b.state, BREAKER_HALF_OPEN); /* two successes are asked for */
-    CHECK(breaker_admits(&b, &rule, 1001));
-    CHECK(breaker_report(&b, &rule, true, 1001));
+    CHECK(admits(&b, 1001));
+    CHECK(report(&b, true, 1001));
     CHECK_U64(b.state, BREAKER_CLOSED);
 }
 
@@ -52,10 +64,10 @@ static void a_failed_probe_opens_it_for_another_while(void)
     struct breaker b = { 0 };
 
     fail_times(&b, 3, 0);
-    CHECK(breaker_admits(&b, &rule, 1000));
-    CHECK(breaker_report(&b, &rule, false, 1000));
-    CHECK(!breaker_admits(&b, &rule, 1999));
-    CHECK(breaker_admits(&b, &rule, 2000));
+    CHECK(admits(&b, 1000));
+    CHECK(report(&b, false, 1000));
+    CHECK(!admits(&b, 1999));
+    CHECK(admits(&b, 2000));
 }
 
 static void a_probe_without_an_outcome_gives_its_place_back(void)
@@ -63,21 +75,27 @@ static void a_probe_without_an_outcome_gives_its_place_back(void)
     struct breaker b = { 0 };
 
     fail_times(&b, 3, 0);
-    CHECK(breaker_admits(&b, &rule, 1000));
-    breaker_forget(&b);
-    CHECK(breaker_admits(&b, &rule, 1000));
+    CHECK(admits(&b, 1000));
+    breaker_forget(&b, probing);
+    CHECK(admits(&b, 1000));
 }
 
-static void late_outcomes_do_not_touch_an_open_one(void)
+static void late_outcomes_touch_neither_an_open_nor_a_half_open_one(void)
 {
     struct breaker b = { 0 };
 
     fail_times(&b, 3, 0);
-    CHECK(!breaker_report(&b, &rule, true, 500));
+    CHECK(!breaker_report(&b, &rule, true, false, 500));
     CHECK_U64(b.state, BREAKER_OPEN);
+    CHECK(admits(&b, 1000) && probing);
+    CHECK(!breaker_report(&b, &rule, false, false, 1000));
+    CHECK(!breaker_report(&b, &rule, true, false, 1000));
+    breaker_forget(&b, false);
+    CHECK_U64(b.state, BREAKER_HALF_OPEN);
+    CHECK(!admits(&b, 1000)); /* the probe is still out */
 }
 
 TESTS(CASE(failures_in_a_row_open_it), CASE(half_open_lets_one_probe_through_at_a_time),
     CASE(a_failed_probe_opens_it_for_another_while),
     CASE(a_probe_without_an_outcome_gives_its_place_back),
-    CASE(late_outcomes_do_not_touch_an_open_one))
+    CASE(late_outcomes_touch_neither_an_open_nor_a_half_open_one))
