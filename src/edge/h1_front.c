@@ -72,6 +72,8 @@ bool h1_check_progress(struct conn *c, msec_t now)
     if (c->tunnel || c->p == NULL)
         return true;
     if (!c->p->body_ended && (c->p->body_wanted || c->phase == CONN_DRAIN)) {
+        if (c->p->head.expect_continue && c->reading.bytes == 0)
+            c->reading.since = now; /* it may wait for a 100: there is no rate yet */
         reason = too_slow(&c->reading, now, l);
         if (reason != NULL) {
             if (c->phase == CONN_DRAIN)

@@ -44,6 +44,7 @@ class Story:
         self.environment = dict(settings.environment)
         self.gates = {}
         self.mounts = []
+        self.programs = {}
         self.default_host = "example.test"
         self.allowance = 0  # virtual microseconds that waiting may still use up
         self.ports = iter(self.port_slice())
@@ -196,6 +197,11 @@ class Story:
             raise Skipped(f"cannot mount a tmpfs here: {err.strip()}")
         self.mounts.append(where)
 
+    def start_program(self, name, words):
+        with open(os.path.join(self.folder, name + ".out"), "ab") as out:
+            self.programs[name] = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=self.folder)
+
     # ---- the telling ----
 
     def tell(self, lines):
@@ -237,6 +243,9 @@ class Story:
             load.over.set()
         for weir in self.weirs.values():
             weir.destroy()
+        for program in self.programs.values():
+            program.kill()
+            program.wait()
         for origin in self.origins.values():
             origin.shut()
         for client in self.clients.values():

@@ -155,6 +155,12 @@ def file_is(story, line, name, text):
         f.writelines([data] if isinstance(data, bytes) else data.pieces())
 
 
+@verb(r"program (\S+) (.+)")
+def program(story, line, name, command):
+    """Runs beside the story until its end."""
+    story.start_program(name, shlex.split(command))
+
+
 @verb(r"disk (\S+) (\d+ (?:KB|MB))")
 def disk(story, line, name, size_text):
     """A file system of its own, so that it can be full."""
