@@ -189,7 +189,7 @@ static void on_forget(struct channel *c, struct message *m, void *arg)
 static void on_list(struct channel *c, struct message *m, void *arg)
 {
     struct keeper *k = arg;
-    char *ids = xmalloc(KEYS_A_MESSAGE * TLS_KEY_ID);
+    char *ids = xreallocarray(NULL, KEYS_A_MESSAGE, TLS_KEY_ID);
     size_t at = 0;
     size_t n;
 

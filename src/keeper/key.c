@@ -28,22 +28,22 @@ enum kind { KIND_RSA, KIND_EC, KIND_ED25519 };
 /* RFC 8446 4.2.3. In TLS 1.3 an ECDSA scheme names the curve too. */
 static const struct scheme {
     uint16_t number;
+    bool tls13;
+    bool pss;
     enum kind kind;
     enum digest digest;
-    bool pss;
-    bool tls13;
     int curve_bits;
 } schemes[] = {
-    { 0x0403, KIND_EC, BY_SHA256, .tls13 = true, .curve_bits = 256 },
-    { 0x0503, KIND_EC, BY_SHA384, .tls13 = true, .curve_bits = 384 },
-    { 0x0603, KIND_EC, BY_SHA512, .tls13 = true, .curve_bits = 521 },
-    { 0x0804, KIND_RSA, BY_SHA256, .pss = true, .tls13 = true },
-    { 0x0805, KIND_RSA, BY_SHA384, .pss = true, .tls13 = true },
-    { 0x0806, KIND_RSA, BY_SHA512, .pss = true, .tls13 = true },
-    { 0x0401, KIND_RSA, BY_SHA256 },
-    { 0x0501, KIND_RSA, BY_SHA384 },
-    { 0x0601, KIND_RSA, BY_SHA512 },
-    { 0x0807, KIND_ED25519, NO_DIGEST, .tls13 = true },
+    { 0x0403, true, false, KIND_EC, BY_SHA256, 256 },
+    { 0x0503, true, false, KIND_EC, BY_SHA384, 384 },
+    { 0x0603, true, false, KIND_EC, BY_SHA512, 521 },
+    { 0x0804, true, true, KIND_RSA, BY_SHA256, 0 },
+    { 0x0805, true, true, KIND_RSA, BY_SHA384, 0 },
+    { 0x0806, true, true, KIND_RSA, BY_SHA512, 0 },
+    { 0x0401, false, false, KIND_RSA, BY_SHA256, 0 },
+    { 0x0501, false, false, KIND_RSA, BY_SHA384, 0 },
+    { 0x0601, false, false, KIND_RSA, BY_SHA512, 0 },
+    { 0x0807, true, false, KIND_ED25519, NO_DIGEST, 0 },
 };
 
 enum { SCHEMES = sizeof(schemes) / sizeof(schemes[0]) };

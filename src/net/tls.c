@@ -318,6 +318,11 @@ enum tls_result tls_handshake(struct tls *t)
     return result;
 }
 
+bool tls_wants_write(const struct tls *t)
+{
+    return t->left.len > 0 && !t->hold && t->parked == NULL;
+}
+
 /* ---- reading ---- */
 
 static enum tls_result read_failed(struct tls *t, int result)

@@ -112,6 +112,8 @@ void tls_free(struct tls *t); /* NULL is fine; cancels a pending signature */
  * After TLS_OK call tls_read() or tls_write() soon: a server's TLS 1.3 ticket waits for the first
  * answer, or for the first read that finds nothing. */
 enum tls_result tls_handshake(struct tls *t);
+/* The last call was TLS_WANT_WRITE: an event that says "writable" alone is of use only then. */
+bool tls_wants_write(const struct tls *t);
 /* TLS_OK with *n > 0, or why not. */
 enum tls_result tls_read(struct tls *t, void *to, size_t room, size_t *n);
 /* As much as goes, in order, few records. TLS_OK: *n > 0 were taken, and if that is not all, call
