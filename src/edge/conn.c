@@ -218,6 +218,8 @@ static void ready(struct watch_fd *watch, unsigned events)
         if (!stream_blocked(&c->s) && c->phase == CONN_PASSAGE && c->p != NULL)
             proxy_resume(c->p);
     }
+    if (events == LOOP_WRITE && c->phase == CONN_TLS && !tls_wants_write(c->s.tls))
+        return; /* a new socket, to which the client has not said anything yet */
     if ((events & LOOP_ERROR) != 0 && c->phase == CONN_PASSAGE) {
         conn_close(c); /* a reset, or both sides are closed: nobody is there to be answered */
         return;
