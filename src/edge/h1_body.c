@@ -9,8 +9,6 @@ enum { BODY_ROUNDS = 64 };
 static void body_progress(struct conn *c, size_t n)
 {
     c->reading.last = conn_now(c);
-    if (c->reading.bytes == 0) /* a rate is one from the first byte on: it may have awaited a 100 */
-        c->reading.since = c->reading.last;
     c->reading.bytes += n;
 }
 

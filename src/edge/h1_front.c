@@ -64,6 +64,15 @@ static const char *too_slow(const struct progress *g, msec_t now, const struct c
     return NULL;
 }
 
+/* Is it the client's turn to send?  Not while it rightly waits for a 100 Continue. */
+static bool is_sending(const struct conn *c)
+{
+    if (c->phase == CONN_DRAIN)
+        return true;
+    return c->p->body_wanted &&
+           (!c->p->head.expect_continue || c->p->continued || c->p->body_bytes > 0);
+}
+
 bool h1_check_progress(struct conn *c, msec_t now)
 {
     const struct client_limits *l = conn_limits(c);
@@ -71,7 +80,7 @@ bool h1_check_progress(struct conn *c, msec_t now)
 
     if (c->tunnel || c->p == NULL)
         return true;
-    if (!c->p->body_ended && (c->p->body_wanted || c->phase == CONN_DRAIN)) {
+    if (!c->p->body_ended && is_sending(c)) {
         if (c->p->head.expect_continue && c->reading.bytes == 0)
             c->reading.since = now; /* it may wait for a 100: there is no rate yet */
         reason = too_slow(&c->reading, now, l);
@@ -85,7 +94,7 @@ bool h1_check_progress(struct conn *c, msec_t now)
             return c->phase != CONN_CLOSED;
         }
     } else if (c->reading.since != 0) {
-        /* The origin is what we wait for: the client's clock begins anew after that. */
+        /* It is not the client that we wait for: its clock begins anew after that. */
         c->reading = (struct progress){ .since = now, .last = now };
     }
     if (stream_blocked(&c->s)) {

@@ -131,8 +131,11 @@ bool h1_read_head(struct conn *c)
     int64_t n;
 
     if (in.len == 0 && c->retired && c->phase == CONN_IDLE) {
-        conn_begin_close(c);
-        return true;
+        if (stream_blocked(&c->s))
+            conn_begin_close(c);
+        else
+            conn_close(c);
+        return c->phase != CONN_CLOSED;
     }
     if (in.len == 0)
         return read_more(c);

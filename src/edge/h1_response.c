@@ -154,6 +154,8 @@ static void interim(
 
     if (p->head.minor == 0 || p->response.started)
         return;
+    if (status == 100)
+        p->continued = true;
     b->len = 0;
     h1_put_status(b, status);
     put_fields(b, fields, nfields, false);

@@ -85,6 +85,7 @@ struct passage {
     struct str request_id;
     struct trace trace;
     usec_t started;
+    bool continued;   /* was sent a 100 */
     bool body_wanted; /* somebody reads the request's body */
     bool body_ended;  /* all of it was delivered */
     uint64_t body_bytes;

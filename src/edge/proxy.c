@@ -366,6 +366,12 @@ void proxy_serve_queue(struct bound_service *s)
 
 /* ---- sending ---- */
 
+/* The client sends nothing before the origin says that it may. */
+static bool waits_for_100(const struct passage *p)
+{
+    return p->proxy.state == PROXY_SEND && p->proxy.expect_continue && p->body_bytes == 0;
+}
+
 /* The timer of the present phase: sending must progress; then the head must come. */
 void proxy_arm(struct passage *p)
 {
@@ -374,7 +380,7 @@ void proxy_arm(struct passage *p)
     msec_t limit = t->idle;
     msec_t when;
 
-    if (x->state == PROXY_AWAIT_HEAD)
+    if (x->state == PROXY_AWAIT_HEAD || waits_for_100(p))
         limit = p->route->timeouts.per_try > 0 ? p->route->timeouts.per_try : t->per_try;
     when = now_of(p) + (limit > 0 ? limit : 3600000);
     if (x->state == PROXY_AWAIT_HEAD)
@@ -401,7 +407,8 @@ void proxy_on_try_timer(struct timer *t)
         proxy_arm(p); /* it is the client that does not read: the front watches that */
         return;
     }
-    if (x->state == PROXY_SEND && p->body_wanted && !stream_blocked(&x->conn->s)) {
+    if (x->state == PROXY_SEND && p->body_wanted && !waits_for_100(p) &&
+        !stream_blocked(&x->conn->s)) {
         proxy_arm(p); /* it is the client that does not send */
         return;
     }
@@ -412,8 +419,9 @@ void proxy_on_try_timer(struct timer *t)
     if (x->deadline > 0 && now_of(p) >= x->deadline && x->state == PROXY_AWAIT_HEAD)
         proxy_origin_failed(p, "total_timeout");
     else
-        proxy_origin_failed(
-            p, x->state == PROXY_AWAIT_HEAD ? "try_timeout" : "origin_idle_timeout");
+        proxy_origin_failed(p, x->state == PROXY_AWAIT_HEAD || waits_for_100(p)
+                                   ? "try_timeout"
+                                   : "origin_idle_timeout");
 }
 
 static void body_sent(struct passage *p)

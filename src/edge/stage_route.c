@@ -33,26 +33,12 @@ static bool redirect_to_https(struct passage *p)
 /* What RFC 9110 10.2.1 wants with a 405: the methods for which there is a route here. */
 static void add_allow(struct passage *p)
 {
-    static const char *const methods[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE",
-        "OPTIONS" };
-    struct route_request r = p->route_request;
-    struct route_result found;
-    char *list = arena_alloc(&p->arena, 64);
-    size_t n = 0;
+    struct buf list;
 
-    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-        r.method = str_from(methods[i]);
-        router_find(p->binding->blueprint->router, &r, &found);
-        if (found.route == NULL)
-            continue;
-        if (n > 0) {
-            memcpy(list + n, ", ", 2);
-            n += 2;
-        }
-        memcpy(list + n, methods[i], r.method.len);
-        n += r.method.len;
-    }
-    passage_add_header(p, STR("Allow"), (struct str){ list, n });
+    buf_init(&list, 1024);
+    router_allow(p->binding->blueprint->router, &p->route_request, &list);
+    passage_add_header(p, STR("Allow"), arena_str(&p->arena, buf_as_str(&list)));
+    buf_free(&list);
 }
 
 static void refuse(struct passage *p)
