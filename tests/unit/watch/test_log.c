@@ -368,6 +368,7 @@ static void the_drop_and_the_recovery_are_said_once(void)
 {
     static const char recovered[] = "weir: log: writing again, 3 events were dropped "
                                     "[log_recovered]\n";
+    struct str second;
     int said = new_file();
     int stderr_before = dup(STDERR_FILENO);
     int fd = new_file();
@@ -384,8 +385,10 @@ static void the_drop_and_the_recovery_are_said_once(void)
     WAIT_FOR(str_ends(content(said), str_from(recovered)));
     CHECK(dup2(stderr_before, STDERR_FILENO) >= 0);
     log_free(l);
-    CHECK(str_starts(content(said), STR("weir: log: events are being dropped: No space left on "
-                                        "device; requests go on [log_dropped]\nweir: log: w")));
+    /* Why is said too; on a busy machine the ring may fill before the first write fails. */
+    CHECK(str_starts(content(said), STR("weir: log: events are being dropped: ")));
+    str_cut(content(said), '\n', &second);
+    CHECK_STR(second, recovered);
     close(said);
     close(stderr_before);
     close(fd);
