@@ -14,27 +14,34 @@ if [ "$(id -u)" = 0 ] && ! setpriv --reuid=65534 --regid=65534 --clear-groups \
     shop=/var/lib/weir-shop
 fi
 
+# The shop's database is in the state folder too, in a part of it that the shop may write to.
+mkdir -p "$shop/state/shop"
+[ "$(id -u)" != 0 ] || chown 65534:65534 "$shop/state/shop"
+
+# Weir writes a line to this pipe when it serves, and closes it when it cannot.
+ready=$(mktemp -d)
+mkfifo "$ready/pipe"
+
+# What `weir serve` cannot know about the shop; it says itself what it serves, and how to watch it.
 say_what_to_try() {
-    until "$weir" status --state "$shop/state" >/dev/null 2>&1; do
-        kill -0 "$1" 2>/dev/null || exit 0
-        sleep 0.2
-    done
+    read -r _ <"$ready/pipe" || return 0
     cat <<TRY
-
-The shop is open; Ctrl-C ends it. In another terminal, in this folder:
-
-  see it        https://shop.localhost:8443/   (your browser does not know the local authority:
-                accept its warning, or import $shop/state/local/ca.crt)
-  ask it        curl --cacert $shop/state/local/ca.crt https://localhost:8443/api/catalogue/products
-  watch it      $weir top --state $shop/state
-  break it      $weir origin kill catalogue/1 --state $shop/state
-                ...and ask again: no request fails, and the instance comes back
-  change it     edit $shop/weir.yaml, then: $weir apply $shop/weir.yaml
-  measure it    curl http://127.0.0.1:9900/metrics
-  read its log  tail -f $shop/state/access.log
+the shop is open; in another terminal, in this folder:
+  see it      https://shop.localhost:8443/   (a local authority signed for it: accept the warning,
+              or import $shop/state/local/ca.crt)
+  ask it      curl --cacert $shop/state/local/ca.crt https://localhost:8443/api/catalogue/products
+  break it    $weir origin kill catalogue/1 --state $shop/state
+              ...and ask again: no request fails, and the instance comes back
+  change it   edit $shop/weir.yaml, then: $weir apply $shop/weir.yaml --state $shop/state
+  measure it  curl http://127.0.0.1:9900/metrics
+  read it     tail -f $shop/state/access.log
+  end it      Ctrl-C: what is under way is finished first
 
 TRY
 }
 
-say_what_to_try $$ &
-exec "$weir" serve "$shop/weir.yaml"
+{
+    say_what_to_try
+    rm -rf "$ready"
+} &
+exec "$weir" serve "$shop/weir.yaml" --ready-fd 3 3>"$ready/pipe"

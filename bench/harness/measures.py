@@ -84,6 +84,8 @@ def _load(server, tool, read):
     text = tool()
     after = process.cpu_by_process(server.process.pid)
     load = read(text)
+    if load.requests == 0 or load.failed > load.requests // 100:
+        raise RuntimeError(f"{server.name}: {load.requests} requests answered, {load.failed} failed")
     load.cpu_ns = sum(after.values()) - sum(before.get(pid, 0) for pid in after)
     return load
 

@@ -266,7 +266,8 @@ routes:
 
     def reload(self, generation):
         self._write(generation)
-        done = subprocess.run([os.path.abspath(self.program), "apply", str(self.file)],
+        done = subprocess.run([os.path.abspath(self.program), "apply", str(self.file),
+                               "--state", str(self.folder / "state")],
                               capture_output=True, text=True, timeout=30)
         if done.returncode != 0:
             raise RuntimeError(f"weir apply: {done.stderr.strip()}")

@@ -4,9 +4,9 @@
  *     bench_connects address=127.0.0.1:8080 path=/2 seconds=3 parallel=16 mode=plain|full|resumed
  *
  * plain: TCP.  full: a full TLS 1.3 handshake each.  resumed: each resumes the
- * session of a first one (psk_dhe_ke).  On every connection one request is sent
- * and its whole reply read, so that handshakes count only when they carried
- * something; then the client closes.
+ * session of a first one (psk_dhe_ke).  On every connection one request is sent,
+ * which asks for the connection to be closed behind its reply, and the reply is
+ * read, so that handshakes count only when they carried something.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -139,7 +139,7 @@ int main(int argc, char **argv)
     if (parallel == 0 || parallel > 1000 || seconds > 3600)
         tool_die("seconds or parallel is out of range");
     tool_raise_limits();
-    target_init(&r.target, address, path, str_is(str_from(mode), "plain") == false, false);
+    target_init(&r.target, address, path, !str_is(str_from(mode), "plain"), true);
     r.ep = epoll_create1(EPOLL_CLOEXEC);
     if (str_is(str_from(mode), "resumed"))
         get_session(&r);

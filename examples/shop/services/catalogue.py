@@ -3,7 +3,7 @@
 import store
 from service import Refused, Service, healthy
 
-COLUMNS = "id, name, text, picture, cents, stock"
+COLUMNS = "id, name, text, cents, stock"
 
 
 def products(request):

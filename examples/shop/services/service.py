@@ -85,6 +85,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 90  # of an idle connection; longer than the edge keeps one
     disable_nagle_algorithm = True
+    wbufsize = -1  # head and body in one packet
+
+    def version_string(self):
+        return "shop"
 
     def log_message(self, *_):
         """The edge keeps the log."""
@@ -176,6 +180,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         while not self.server.draining.is_set():
             event = f"data: {json.dumps(make())}\n\n".encode()
             self.wfile.write(b"%x\r\n%s\r\n" % (len(event), event))
+            self.wfile.flush()
             self.server.draining.wait(seconds)
         self.wfile.write(b"0\r\n\r\n")
         self.close_connection = True

@@ -7,12 +7,13 @@ import json
 import os
 import pathlib
 import sqlite3
+import tempfile
 import threading
 
 TABLES = """
 create table if not exists products (
-    id text primary key, name text not null, text text not null, picture text not null,
-    cents integer not null, stock integer not null check (stock >= 0));
+    id text primary key, name text not null, text text not null, cents integer not null,
+    stock integer not null check (stock >= 0));
 create table if not exists cart_items (
     cart text not null, product text not null references products, quantity integer not null,
     primary key (cart, product));
@@ -25,7 +26,18 @@ _local = threading.local()
 
 
 def path():
-    return os.environ.get("SHOP_DATABASE", "shop.db")
+    """SHOP_DATABASE, where this user may write there; else a folder of this user's own.
+
+    Weir started by root runs the shop as an unprivileged user, and keeps its state folder to itself.
+    """
+    wanted = pathlib.Path(os.environ.get("SHOP_DATABASE", "shop.db"))
+    if os.access(wanted.parent, os.W_OK) and (not wanted.exists() or os.access(wanted, os.W_OK)):
+        return wanted
+    own = pathlib.Path(tempfile.gettempdir(), f"weir-shop-{os.getuid()}")
+    own.mkdir(mode=0o700, exist_ok=True)
+    if own.is_symlink() or own.stat().st_uid != os.getuid():
+        raise SystemExit(f"shop: {own} belongs to someone else; remove it, or set SHOP_DATABASE")
+    return own / "shop.db"
 
 
 @contextlib.contextmanager
@@ -58,5 +70,5 @@ def prepare():
         for statement in TABLES.split(";"):
             db.execute(statement)
         if db.execute("select count(*) from products").fetchone()[0] == 0:
-            db.executemany("insert into products values (:id, :name, :text, :picture, :cents, :stock)",
+            db.executemany("insert into products values (:id, :name, :text, :cents, :stock)",
                            products)
