@@ -259,6 +259,13 @@ static void fall_back(struct instance *i, const struct err *err)
     settle(i, err);
 }
 
+void instance_end(struct instance *i)
+{
+    enter(i, INSTANCE_ENDING);
+    send_signal(i, SIGTERM);
+    pulse_set(&i->limit, i->spec->stop_timeout);
+}
+
 static void too_slow(struct pulse *p)
 {
     struct instance *i = list_item(p, struct instance, limit);
@@ -274,9 +281,7 @@ static void too_slow(struct pulse *p)
         settle(i, &err);
         break;
     case INSTANCE_LEAVING:
-        enter(i, INSTANCE_ENDING);
-        send_signal(i, SIGTERM);
-        pulse_set(&i->limit, i->spec->stop_timeout);
+        instance_end(i);
         break;
     case INSTANCE_ENDING:
         say("%s/%u did not end within its stop_timeout of %llu ms: killed", i->service, i->index,
@@ -367,7 +372,7 @@ void instance_adopt(struct instance *i, uint64_t number, uint64_t pid, unsigned 
     i->started = time_nsec();
     if (!wanted) {
         enter(i, INSTANCE_LEAVING);
-        too_slow(&i->limit);
+        instance_end(i);
         return;
     }
     enter(i, INSTANCE_STARTING); /* it is up at once if it answers */
@@ -426,14 +431,16 @@ void instance_stop(struct instance *i, bool at_once)
     case INSTANCE_STARTING:
     case INSTANCE_UP:
         enter(i, INSTANCE_LEAVING);
-        if (at_once)
-            too_slow(&i->limit);
-        else
+        if (at_once) {
+            instance_end(i);
+        } else {
             pulse_set(&i->limit, wait);
+            origins_watch_leaving(i->all);
+        }
         break;
     case INSTANCE_LEAVING:
         if (at_once && i->pid != 0)
-            too_slow(&i->limit);
+            instance_end(i);
         break;
     case INSTANCE_ENDING:
         break;

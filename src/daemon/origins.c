@@ -15,12 +15,9 @@ struct origins *origins_new(struct control *c)
 
     o->control = c;
     list_init(&o->instances);
+    origins_leave_init(o);
     return o;
 }
-
-#define each_instance(i, o)                                                                        \
-    list_each (it_, after_, &(o)->instances)                                                       \
-        for (struct instance *i = list_item(it_, struct instance, link); i != NULL; i = NULL)
 
 /* ---- what the edge knows ---- */
 
@@ -291,6 +288,7 @@ void origins_adopt(struct origins *o, uint64_t number, uint64_t pid, struct str 
     i = instance_new(o, service, (unsigned)index, run_spec_new(&unknown));
     i->spec->hash = hash;
     i->live = true;
+    i->fresh = true; /* the edge has it in its list: wait until it is known to be up */
     instance_adopt(i, number, pid, (unsigned)port, true);
 }
 

@@ -69,6 +69,9 @@ struct origins {
     struct err err;
     void (*stopped)(void *arg);
     void *stopped_arg;
+    struct pulse look; /* at what leaves, see origins_leave.c */
+    struct ask looking;
+    bool asked;
 };
 
 struct instance *instance_new(
@@ -77,6 +80,8 @@ void instance_free(struct instance *i);
 void instance_start(struct instance *i);
 /* Takes it out of the edge's list, waits, ends it; at_once: without the wait. */
 void instance_stop(struct instance *i, bool at_once);
+/* Of one that leaves: TERM now, KILL after its stop_timeout. */
+void instance_end(struct instance *i);
 void instance_kill(struct instance *i);
 /* wanted: it may go on; else it is ended. */
 void instance_adopt(struct instance *i, uint64_t number, uint64_t pid, unsigned port, bool wanted);
@@ -91,5 +96,13 @@ void origins_changed(struct origins *o, const char *service);   /* one is up, or
 void origins_settled(struct origins *o, const struct err *err); /* one that was waited for */
 void origins_roll(struct origins *o);  /* the next that is to be replaced on its own port */
 void origins_gone(struct instance *i); /* stopped for good: frees it when nobody wants it */
+
+/* origins_leave.c: ends each instance that leaves as soon as its requests have ended. */
+void origins_watch_leaving(struct origins *o);
+void origins_leave_init(struct origins *o);
+
+#define each_instance(i, o)                                                                        \
+    list_each (it_, after_, &(o)->instances)                                                       \
+        for (struct instance *i = list_item(it_, struct instance, link); i != NULL; i = NULL)
 
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -206,18 +207,30 @@ static void become(struct identity who)
 {
     if (geteuid() != 0)
         return;
+    for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+        prctl(PR_CAPBSET_DROP, cap, 0, 0, 0); /* an exec by root would bring them back */
     if (setgroups(0, NULL) == -1 || setresgid(who.gid, who.gid, who.gid) == -1 ||
         setresuid(who.uid, who.uid, who.uid) == -1)
         _exit(126);
 }
 
-static void add_environment(char *const *environment)
+/*
+ * What it gets of our own environment is what every program may expect; the rest, which may hold
+ * secrets, it gets when the blueprint says so.
+ */
+static void set_environment(char *const *environment, bool same_user)
 {
-    static const char *const ours[] = { "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID",
-        "LISTEN_FDS", "LISTEN_PID" };
+    static const char *const names[] = { "PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ",
+        "TMPDIR", "TERM", "HOME", "USER", "LOGNAME", "SHELL" };
+    enum { OF_THE_USER = 8 }; /* from HOME on */
+    const char *values[sizeof(names) / sizeof(names[0])];
 
-    for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
-        unsetenv(ours[i]);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        values[i] = getenv(names[i]);
+    clearenv();
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (values[i] != NULL && (same_user || i < OF_THE_USER))
+            setenv(names[i], values[i], 1);
     for (; *environment != NULL; environment++)
         putenv(*environment);
 }
@@ -226,6 +239,7 @@ static void add_environment(char *const *environment)
 static void child(const struct processes *p, const struct process_spec *s, int output, int failed)
 {
     struct sigaction plain = { .sa_handler = SIG_DFL };
+    bool same_user = geteuid() != 0 || s->who.uid == 0;
     sigset_t none;
     int why;
 
@@ -234,13 +248,14 @@ static void child(const struct processes *p, const struct process_spec *s, int o
         sigaction(sig, &plain, NULL);
     sigprocmask(SIG_SETMASK, &none, NULL);
     setpgid(0, 0);
+    close_range(3, ~0U, CLOSE_RANGE_CLOEXEC); /* what whoever started us left open */
     dup2(output, STDOUT_FILENO);
     dup2(output, STDERR_FILENO);
     setrlimit(RLIMIT_NOFILE, &p->files);
     become(s->who);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* after become(), which clears it */
-    add_environment(s->environment);
+    set_environment(s->environment, same_user);
     if (s->folder[0] == '\0' || chdir(s->folder) == 0)
         execvp(s->argv[0], s->argv);
     why = errno;
