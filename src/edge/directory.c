@@ -185,7 +185,8 @@ void directory_fill(struct directory *d, struct plan *p)
     }
 }
 
-void directory_sweep(struct directory *d)
+void directory_sweep(
+    struct directory *d, void (*gone)(struct origin_state *s, void *arg), void *arg)
 {
     struct held **at = &d->states;
 
@@ -197,6 +198,7 @@ void directory_sweep(struct directory *d)
             continue;
         }
         *at = h->next;
+        gone(h->state, arg);
         origin_state_unref(h->state);
         free(h);
     }

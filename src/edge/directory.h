@@ -22,8 +22,9 @@ int directory_set_instances(struct directory *d, struct str json, struct err *er
 /* Adds to each service of the plan the origins it has now. */
 void directory_fill(struct directory *d, struct plan *p);
 
-/* Drops the states that no plan refers to any more. */
-void directory_sweep(struct directory *d);
+/* Drops the states that no plan refers to any more; gone() is told of each before. */
+void directory_sweep(
+    struct directory *d, void (*gone)(struct origin_state *s, void *arg), void *arg);
 
 void directory_each(
     struct directory *d, void (*call)(struct origin_state *s, void *arg), void *arg);

@@ -40,6 +40,7 @@ struct edge {
     struct metrics *metrics;
     struct log *log;
     struct post rotate;
+    atomic_bool rotating; /* that post is on its way */
     struct addresses *addresses;
     struct directory *directory;
     struct health_checks *health;
@@ -173,9 +174,16 @@ static void refuse(struct edge *e, uint64_t id, const struct err *err)
     channel_send(e->control, EDGE_REFUSED, id, str_from(err->text), NULL, 0);
 }
 
+static void origin_gone(struct origin_state *s, void *arg)
+{
+    struct edge *e = arg;
+
+    status_forget_origin(e->metrics, e->nworkers, s);
+}
+
 static void answer_ok(struct round *r)
 {
-    directory_sweep(r->edge->directory);
+    directory_sweep(r->edge->directory, origin_gone, r->edge);
     if (r->edge->control != NULL && r->id != 0)
         channel_send(r->edge->control, EDGE_OK, r->id, STR_NONE, NULL, 0);
 }
@@ -347,7 +355,7 @@ static void on_scrape(struct channel *c, struct message *m, void *arg)
     (void)c;
     if (m->body.len == 1 && (unsigned char)m->body.at[0] <= EXPOSITION_JSON)
         x = (enum exposition)m->body.at[0];
-    status_update_gauges(e->metrics, e->nworkers, e->directory, e->log);
+    status_update_gauges(e->metrics, e->nworkers, e->plan, e->directory, e->log);
     buf_init(&b, BUNDLE_MAX);
     metrics_render(e->metrics, x, &b);
     answer_data(e, m->id, &b);
@@ -360,7 +368,7 @@ static void on_status(struct channel *c, struct message *m, void *arg)
 
     (void)c;
     buf_init(&b, BUNDLE_MAX);
-    status_write(&b, e->plan, e->workers, e->nworkers);
+    status_write(&b, e->plan, e->directory, e->workers, e->nworkers);
     answer_data(e, m->id, &b);
 }
 
@@ -467,6 +475,7 @@ static void send_rotate(struct post *p)
 {
     struct edge *e = list_item(p, struct edge, rotate);
 
+    atomic_store(&e->rotating, false);
     if (e->control != NULL)
         channel_send(e->control, EDGE_LOG_ROTATE, 0, STR_NONE, NULL, 0);
 }
@@ -475,6 +484,8 @@ static void on_rotate(void *arg)
 {
     struct edge *e = arg;
 
+    if (atomic_exchange(&e->rotating, true))
+        return;
     e->rotate.call = send_rotate;
     loop_post(e->loop, &e->rotate);
 }

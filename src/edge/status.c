@@ -11,24 +11,48 @@ static const char *const breaker_words[] = { "closed", "half_open", "open" };
 struct gauges {
     struct metrics *metrics;
     unsigned shard;
+    const struct plan *plan;
     msec_t now;
 };
+
+static bool is_in(const struct plan *p, const struct origin_state *s)
+{
+    for (size_t i = 0; p != NULL && i < p->blueprint->nservices; i++)
+        for (size_t k = 0; k < p->services[i].norigins; k++)
+            if (p->services[i].origins[k].state == s)
+                return true;
+    return false;
+}
+
+void status_forget_origin(struct metrics *m, unsigned shard, const struct origin_state *s)
+{
+    static const enum metric all[] = { METRIC_ORIGIN_HEALTHY, METRIC_ORIGIN_EJECTED,
+        METRIC_BREAKER_STATE };
+    struct str labels[] = { s->service, s->label };
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        cell_set(metrics_cell(m, shard, all[i], labels), 0);
+}
 
 static void set_gauges(struct origin_state *s, void *arg)
 {
     const struct gauges *g = arg;
     struct str labels[] = { s->service, s->label };
 
+    if (!is_in(g->plan, s)) { /* only requests under way still know it */
+        status_forget_origin(g->metrics, g->shard, s);
+        return;
+    }
     cell_set(metrics_cell(g->metrics, g->shard, METRIC_ORIGIN_HEALTHY, labels), s->healthy);
     cell_set(metrics_cell(g->metrics, g->shard, METRIC_ORIGIN_EJECTED, labels),
         origin_state_is_ejected(s, g->now));
     cell_set(metrics_cell(g->metrics, g->shard, METRIC_BREAKER_STATE, labels), s->breaker.state);
 }
 
-void status_update_gauges(
-    struct metrics *m, unsigned shard, struct directory *d, const struct log *log)
+void status_update_gauges(struct metrics *m, unsigned shard, const struct plan *p,
+    struct directory *d, const struct log *log)
 {
-    struct gauges g = { m, shard, time_msec() };
+    struct gauges g = { m, shard, p, time_msec() };
     struct log_stats s = log_get_stats(log);
 
     directory_each(d, set_gauges, &g);
@@ -70,10 +94,29 @@ static void put_services(struct json *j, const struct plan *p)
     json_close(j, ']');
 }
 
-void status_write(
-    struct buf *b, const struct plan *p, struct worker *const *workers, unsigned nworkers)
+struct leaving {
+    struct json *json;
+    const struct plan *plan;
+};
+
+static void put_leaving(struct origin_state *s, void *arg)
+{
+    const struct leaving *l = arg;
+
+    if (atomic_load(&s->inflight) == 0 || is_in(l->plan, s))
+        return;
+    json_open(l->json, NULL, '{');
+    json_put_str(l->json, "service", s->service);
+    json_put_str(l->json, "address", s->label);
+    json_put_u64(l->json, "requests_in_flight", s->inflight);
+    json_close(l->json, '}');
+}
+
+void status_write(struct buf *b, const struct plan *p, struct directory *d,
+    struct worker *const *workers, unsigned nworkers)
 {
     struct json j;
+    struct leaving l = { &j, p };
 
     json_init(&j, b, false);
     json_open(&j, NULL, '{');
@@ -97,5 +140,8 @@ void status_write(
     json_close(&j, ']');
     if (p != NULL)
         put_services(&j, p);
+    json_open(&j, "leaving", '[');
+    directory_each(d, put_leaving, &l);
+    json_close(&j, ']');
     json_close(&j, '}');
 }

@@ -9,11 +9,17 @@
 #include "edge/worker.h"
 
 /* Sets the gauges that are looked up rather than counted, in the main thread's shard. */
-void status_update_gauges(
-    struct metrics *m, unsigned shard, struct directory *d, const struct log *log);
+void status_update_gauges(struct metrics *m, unsigned shard, const struct plan *p,
+    struct directory *d, const struct log *log);
+/* An origin is no more: it is neither healthy nor ejected. */
+void status_forget_origin(struct metrics *m, unsigned shard, const struct origin_state *s);
 
-/* {"blueprint":{...},"workers":[{connections, requests}],"services":[{name, origins:[...]}]} */
-void status_write(
-    struct buf *b, const struct plan *p, struct worker *const *workers, unsigned nworkers);
+/*
+ * {"blueprint":{...},"workers":[{connections, requests}],"services":[{name, origins:[...]}],
+ *  "leaving":[{service, address, requests_in_flight}]}: the last are origins that get no new
+ * requests and still have some under way.
+ */
+void status_write(struct buf *b, const struct plan *p, struct directory *d,
+    struct worker *const *workers, unsigned nworkers);
 
 #endif
