@@ -178,7 +178,7 @@ static void origin_gone(struct origin_state *s, void *arg)
 {
     struct edge *e = arg;
 
-    status_forget_origin(e->metrics, e->nworkers, s);
+    status_forget_origin(e->metrics, s);
 }
 
 static void answer_ok(struct round *r)

@@ -24,14 +24,21 @@ static bool is_in(const struct plan *p, const struct origin_state *s)
     return false;
 }
 
-void status_forget_origin(struct metrics *m, unsigned shard, const struct origin_state *s)
+/* Series of addresses that come and go would otherwise pile up, and look like origins. */
+void status_forget_origin(struct metrics *m, const struct origin_state *s)
 {
     static const enum metric all[] = { METRIC_ORIGIN_HEALTHY, METRIC_ORIGIN_EJECTED,
-        METRIC_BREAKER_STATE };
-    struct str labels[] = { s->service, s->label };
+        METRIC_BREAKER_STATE, METRIC_ORIGIN_SECONDS, METRIC_POOL_CONNECTIONS, METRIC_POOL_IDLE,
+        METRIC_POOL_OPENED };
+    static const char *const classes[] = { "error", "1xx", "2xx", "3xx", "4xx", "5xx" };
+    struct str labels[] = { s->service, s->label, STR_NONE };
 
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-        cell_set(metrics_cell(m, shard, all[i], labels), 0);
+        metrics_hide(m, all[i], labels);
+    for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+        labels[2] = str_from(classes[i]);
+        metrics_hide(m, METRIC_ORIGIN_REQUESTS, labels);
+    }
 }
 
 static void set_gauges(struct origin_state *s, void *arg)
@@ -40,7 +47,7 @@ static void set_gauges(struct origin_state *s, void *arg)
     struct str labels[] = { s->service, s->label };
 
     if (!is_in(g->plan, s)) { /* only requests under way still know it */
-        status_forget_origin(g->metrics, g->shard, s);
+        status_forget_origin(g->metrics, s);
         return;
     }
     cell_set(metrics_cell(g->metrics, g->shard, METRIC_ORIGIN_HEALTHY, labels), s->healthy);

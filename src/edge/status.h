@@ -11,8 +11,8 @@
 /* Sets the gauges that are looked up rather than counted, in the main thread's shard. */
 void status_update_gauges(struct metrics *m, unsigned shard, const struct plan *p,
     struct directory *d, const struct log *log);
-/* An origin is no more: it is neither healthy nor ejected. */
-void status_forget_origin(struct metrics *m, unsigned shard, const struct origin_state *s);
+/* An origin is no more: its series are shown no longer. */
+void status_forget_origin(struct metrics *m, const struct origin_state *s);
 
 /*
  * {"blueprint":{...},"workers":[{connections, requests}],"services":[{name, origins:[...]}],
