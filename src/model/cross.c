@@ -157,6 +157,11 @@ static const struct limit **resolve_limits(struct reading *r, struct blueprint *
     for (size_t i = 0; i < names->n; i++) {
         ssize_t found = find(r, &all, item(list, i), names->at[i]);
 
+        for (size_t k = 0; found >= 0 && k < *count; k++)
+            if (to[k] == &b->limits[found])
+                PROBLEM(r, item(list, i), "blueprint_duplicate_name",
+                    "the limit \"%.*s\" is named twice, and would count twice",
+                    STR_ARG(names->at[i]));
         if (found >= 0)
             to[(*count)++] = &b->limits[found];
     }
@@ -214,6 +219,12 @@ static void check_route(
         find(r, &listeners, item(list, i), route->match.listeners.at[i]);
     route->limits =
         resolve_limits(r, b, node_on_way(n, "limit", NULL), &route->limit_names, &route->nlimits);
+    for (size_t i = 0; i < route->nlimits; i++)
+        for (size_t k = 0; k < b->nglobal_limits; k++)
+            if (route->limits[i] == b->global_limit[k])
+                WARNING(r, node_on_way(n, "limit", NULL), "blueprint_limit_twice",
+                    "the limit \"%.*s\" holds for every request already, and would count twice",
+                    STR_ARG(route->limits[i]->name));
     if (route->source == NULL)
         route->source = arena_printf(r->arena, "%s:%u", short_path(r, n->file->path), n->line);
 }

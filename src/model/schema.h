@@ -41,6 +41,7 @@ enum word_type {
     WORD_AUTHORITY, /* what a Host header holds: host, or host:port */
     WORD_STATUS_RANGE,
     WORD_HEADER_NAME,
+    WORD_HEADER_VALUE,
     WORD_METHOD,
     WORD_ROUTE_PATH,
     WORD_URL_PATH,

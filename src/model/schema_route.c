@@ -83,8 +83,9 @@ static const struct word respond_words[] = {
         .help = "The status.", .example = "404" },
     { "body", WORD_TEXT, AT(respond, body), .preset = "", .help = "The body.",
         .example = "\"closed for today\\n\"" },
-    { "content_type", WORD_TEXT, AT(respond, content_type), .preset = "text/plain; charset=utf-8",
-        .flags = WORD_NOT_EMPTY, .help = "The type of the body.", .example = "application/json" },
+    { "content_type", WORD_HEADER_VALUE, AT(respond, content_type),
+        .preset = "text/plain; charset=utf-8", .flags = WORD_NOT_EMPTY,
+        .help = "The type of the body.", .example = "application/json" },
     { NULL },
 };
 static const struct table respond_table = {

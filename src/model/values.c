@@ -567,6 +567,8 @@ const struct value_type value_types[WORD_TYPES] = {
         NUMBER_OR("^[1-5][0-9][0-9]( *- *[1-5][0-9][0-9])?$") },
     [WORD_HEADER_NAME] = { "header name", "the name of a header, such as X-Request-Id",
         sizeof(struct str), true, value_read_header_name, write_text, "\"type\":\"string\"" },
+    [WORD_HEADER_VALUE] = { "text", "the value of a header", sizeof(struct str), true,
+        value_read_header_value, write_text, "\"type\":\"string\"" },
     [WORD_METHOD] = { "method", "a method such as GET or POST", sizeof(struct str), true,
         value_read_method, write_text, STRING("^[A-Z][A-Z-]*$") },
     [WORD_ROUTE_PATH] = { "path of a URL",

@@ -35,6 +35,7 @@ VALUE_READER(host_name);
 VALUE_READER(authority);
 VALUE_READER(status_range);
 VALUE_READER(header_name);
+VALUE_READER(header_value);
 VALUE_READER(method);
 VALUE_READER(route_path);
 VALUE_READER(url_path);

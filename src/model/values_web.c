@@ -224,14 +224,35 @@ VALUE_WRITER(cidr)
         buf_printf(json, "\"%s/%u\"", ip, c->bits);
 }
 
+/* field-value of RFC 9110 section 5.5. */
+static bool check_field_value(struct str text, struct err *err)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.at[i];
+
+        if (c == '\r' || c == '\n')
+            return REFUSE(err, "it may not hold a line break");
+        if ((c < ' ' && c != '\t') || c == 0x7f)
+            return REFUSE(err, "it may not hold control characters");
+    }
+    return true;
+}
+
+VALUE_READER(header_value)
+{
+    (void)w;
+    if (text.len == 0 || str_trim(text).len != text.len)
+        return REFUSE(err, "it may not be empty, or begin or end with a space");
+    return check_field_value(text, err) && keep(r, text, to);
+}
+
 VALUE_READER(template)
 {
     struct str bad;
 
     (void)w;
-    for (size_t i = 0; i < text.len; i++)
-        if (text.at[i] == '\r' || text.at[i] == '\n')
-            return REFUSE(err, "it may not hold a line break");
+    if (!check_field_value(text, err))
+        return false;
     if (!template_check(text, &bad)) {
         char known[256];
         const char *near = template_nearest(bad);
@@ -310,8 +331,10 @@ VALUE_READER(url_path)
     if (text.len == 0 || text.at[0] != '/')
         return false;
     for (size_t i = 0; i < text.len; i++)
-        if ((unsigned char)text.at[i] <= ' ' || text.at[i] == '#' || text.at[i] == 0x7f)
-            return REFUSE(err, "a path holds no space, # or control character");
+        if ((unsigned char)text.at[i] <= ' ' || text.at[i] == '#' ||
+            (unsigned char)text.at[i] >= 0x7f)
+            return REFUSE(err, "write it as it is sent: spaces, # and letters beyond ASCII are "
+                               "percent-encoded");
     return keep(r, text, to);
 }
 
