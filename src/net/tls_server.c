@@ -337,6 +337,7 @@ struct tls_context *tls_server_new(const struct tls_server_options *o, struct er
     tls_set_ticket_keys(c, o->ticket_keys, o->nticket_keys);
     for (size_t i = 0; i < o->ncertificates; i++) {
         if (add_certificate(s, &o->certificates[i], err) == -1) {
+            err_wrap(err, "certificate %zu", i + 1);
             tls_context_unref(c);
             return NULL;
         }

@@ -33,6 +33,73 @@ static void every_key_signs_in_both_versions(void)
     }
 }
 
+/* The client's first key share is for a group we do not have: HelloRetryRequest. */
+static void asks_for_another_key_share(void)
+{
+    struct cert cert = cert_make(&(struct cert_wish){ .names = "DNS:a.test" });
+    struct late_signer signer = signer_of(&cert, 1);
+    struct tls_context *c = server_of(&cert, 1, &signer, NULL);
+    SSL_CTX *client = client_new(TLS1_3_VERSION);
+    char groups[] = "P-384:P-256";
+    struct ends e;
+
+    SSL_CTX_set1_groups_list(client, groups);
+    ends_open(&e, c, client, "a.test");
+    CHECK(shake(&e, &signer) == TLS_OK);
+    talk(&e);
+    ends_close(&e);
+    SSL_CTX_free(client);
+    tls_context_unref(c);
+    cert_free(&cert);
+}
+
+/* Moves up to n bytes of what the client has written on to the server. */
+static void pass_on(int from, int to, size_t n)
+{
+    char bytes[64];
+    ssize_t got = read(from, bytes, n);
+
+    if (got > 0)
+        MUST(write(to, bytes, (size_t)got) == got);
+}
+
+static void takes_a_handshake_byte_by_byte(void)
+{
+    static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+    struct cert cert = cert_make(&(struct cert_wish){ .names = "DNS:a.test" });
+    struct late_signer signer = signer_of(&cert, 1);
+    struct tls_context *c = server_of(&cert, 1, &signer, NULL);
+
+    for (int k = 0; k < 2; k++) {
+        SSL_CTX *client = client_new(versions[k]);
+        enum tls_result r = TLS_WANT_READ;
+        struct ends e;
+        int relay[2]; /* [0] is the client's, [1] ours */
+        int done = 0;
+
+        ends_open(&e, c, client, "a.test");
+        MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, relay) == 0);
+        SSL_set_fd(e.client, relay[0]);
+        for (int i = 0; i < 5000 && (r != TLS_OK || done != 1); i++) {
+            if (done != 1)
+                done = SSL_do_handshake(e.client);
+            pass_on(relay[1], e.fd[1], 1);
+            if (r != TLS_OK)
+                r = tls_handshake(e.server);
+            if (signer.asked != NULL)
+                answer(&signer);
+            pass_on(e.fd[1], relay[1], 64);
+        }
+        CHECK(r == TLS_OK && done == 1);
+        ends_close(&e);
+        close(relay[0]);
+        close(relay[1]);
+        SSL_CTX_free(client);
+    }
+    tls_context_unref(c);
+    cert_free(&cert);
+}
+
 /* ---- which certificate ---- */
 
 static void check_serves(
@@ -663,7 +730,8 @@ static void inspects_certificates(void)
     cert_free(&cert);
 }
 
-TESTS(CASE(every_key_signs_in_both_versions), CASE(picks_the_certificate_by_name),
+TESTS(CASE(every_key_signs_in_both_versions), CASE(asks_for_another_key_share),
+    CASE(takes_a_handshake_byte_by_byte), CASE(picks_the_certificate_by_name),
     CASE(given_hosts_replace_those_of_the_certificate),
     CASE(picks_the_key_by_what_the_client_can_verify), CASE(sends_the_chain_and_the_staple),
     CASE(speaks_the_protocol_it_prefers), CASE(chooses_the_cipher),
