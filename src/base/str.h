@@ -40,7 +40,7 @@ static inline bool str_is(struct str a, const char *b)
 /* ASCII only, as RFC 9110 wants it for field names and schemes. */
 static inline char ascii_lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+    return (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
 }
 
 bool str_eq_nocase(struct str a, struct str b);

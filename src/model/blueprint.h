@@ -363,8 +363,8 @@ struct blueprint {
     struct str name;
     struct str environment; /* of the overlay, or absent */
     struct str source;      /* the file's absolute path */
-    uint64_t version;       /* stable hash of the canonical text */
-    struct str canonical;   /* the whole resolved blueprint as JSON, one line; see below */
+    uint64_t version; /* stable hash of the canonical text without file, environment and lines */
+    struct str canonical; /* the whole resolved blueprint as JSON, one line; see below */
 
     struct str state; /* folder, absolute */
     struct str user;  /* that the roles run as when started by root */
