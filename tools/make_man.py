@@ -40,7 +40,7 @@ def entry(word):
     facts = [word["type"]]
     facts += [word["range"]] if word.get("range") else []
     facts += ["required"] if word.get("required") else []
-    facts += [f"default {word['default']}"] if word.get("default") else []
+    facts += [f"default {word['default']}"] if word.get("default") not in (None, "none") else []
     yield f"\\fI{roff('; '.join(facts))}\\fR."
     for name, meaning in (word.get("choices") or {}).items():
         yield ".br"
