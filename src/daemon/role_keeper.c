@@ -51,7 +51,7 @@ static void protect_memory(void)
 
     setrlimit(RLIMIT_MEMLOCK, &locked); /* root only; else what there is must do */
     if (!keeper_protect_memory())
-        say("keys cannot be locked in memory: let the process lock 8 MB (LimitMEMLOCK= of systemd)");
+        say("keys cannot be locked in memory: allow the process 8 MB (LimitMEMLOCK= of systemd)");
     MUST(setrlimit(RLIMIT_CORE, &none) == 0);
 }
 
