@@ -18,19 +18,19 @@ run: packages-run $(BUILD)/build.ninja       ## build, then serve the example sh
 	@ninja -C $(BUILD) weir
 	@exec tools/run_example.sh $(BUILD)/weir
 
-test: packages-test build                    ## all tests
+test: packages-test                          ## all tests; tests/run --list names their parts
 	@tests/run
 
 bench: packages-bench build                  ## Weir beside its peers, about ten minutes
 	@bench/run
 
-asan: packages-test                          ## all tests with the address and UB sanitizers
-	@tools/sanitized.sh asan address,undefined
+asan: packages-test                          ## unit tests and stories, address and UB sanitizers
+	@tests/run asan
 
-tsan: packages-test                          ## unit tests and scenarios with the thread sanitizer
-	@tools/sanitized.sh tsan thread
+tsan: packages-test                          ## unit tests and some stories, thread sanitizer
+	@tests/run tsan
 
-fuzz: packages-lint                          ## each fuzz target for a while; EACH=30
+fuzz: packages-test                          ## each fuzz target for a while; EACH=30
 	@tools/fuzz.sh
 
 lint: packages-lint $(BUILD)/build.ninja     ## format, style, layers, static analysis
@@ -42,17 +42,20 @@ format: packages-lint                        ## rewrite the C files as clang-for
 docs: build                                  ## the reference pages, from the tables
 	@tools/make_docs.py $(BUILD)/weir
 
-install: build                               ## into DESTDIR and PREFIX
+install: packages-build $(BUILD)/build.ninja ## into DESTDIR and PREFIX
+	@meson configure $(BUILD) --prefix $(PREFIX)
+	@ninja -C $(BUILD)
 	@meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 
 uninstall:                                   ## what the last install put there
 	@ninja -C $(BUILD) uninstall
 
 clean:                                       ## forget what was built
-	@rm -rf $(BUILD) build-asan build-tsan build-fuzz
+	@rm -rf $(BUILD) build-clang build-asan build-tsan build-fuzz
 
 $(BUILD)/build.ninja:
 	@meson setup --prefix $(PREFIX) $(BUILD)
 
+packages-test: WANTED = test browser lint
 packages-%:
-	@tools/install_packages.sh build $(filter-out build,$*)
+	@tools/install_packages.sh build $(or $(WANTED),$(filter-out build,$*))

@@ -16,7 +16,7 @@ import make_docs
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.M | re.S)
-COMMAND = re.compile(r"(?:^|[\s`(/])weir ([a-z]+)((?:\s+[^\s`|;&)]+)*)")
+COMMAND = re.compile(r"(?:^|[\s`(/])weir ([a-z]+)((?:[ \t]+[^\s`|;&)]+)*)")
 
 
 def pages():

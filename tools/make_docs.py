@@ -27,7 +27,7 @@ def commands_page(weir):
         page += [f"## weir {command['name']} {command.get('arguments') or ''}".rstrip(), "",
                  command["help"], ""]
         if command.get("details"):
-            page += [command["details"].rstrip(), ""]
+            page += ["```text", command["details"].rstrip(), "```", ""]
         options = command.get("options") or []
         if options:
             page += ["| option | meaning |", "|---|---|"]

@@ -57,6 +57,7 @@ static void help_json(void)
         json_put_text(&j, "name", (*c)->name);
         json_put_text(&j, "arguments", (*c)->arguments);
         json_put_text(&j, "help", (*c)->help);
+        json_put_text(&j, "details", (*c)->details);
         json_open(&j, "options", '[');
         for (const struct option *o = (*c)->options; o != NULL && o->name != NULL; o++) {
             json_open(&j, NULL, '{');
