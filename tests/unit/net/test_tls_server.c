@@ -180,6 +180,38 @@ static void given_hosts_replace_those_of_the_certificate(void)
     cert_free(&certs[1]);
 }
 
+static void finds_a_host_among_ten_thousand(void)
+{
+    enum { HOSTS = 10000 };
+    struct cert certs[] = {
+        cert_make(&(struct cert_wish){ .names = "DNS:a.test" }),
+        cert_make(&(struct cert_wish){ .names = "DNS:b.test" }),
+    };
+    struct late_signer signer = signer_of(certs, 2);
+    struct str *hosts = xcalloc(HOSTS, sizeof(*hosts));
+    struct tls_certificate *list = xcalloc(1 + HOSTS, sizeof(*list));
+    struct tls_context *c;
+
+    list[0].chain_pem = str_from(certs[0].pem);
+    for (int i = 0; i < HOSTS; i++) {
+        hosts[i] = str_from(xasprintf("%sh%d.test", i % 2 == 0 ? "" : "*.", i));
+        list[1 + i] = (struct tls_certificate){ str_from(certs[1].pem), STR_NONE, &hosts[i], 1 };
+    }
+    c = server_of(certs, 2, &signer,
+        &(struct tls_server_options){ .certificates = list, .ncertificates = 1 + HOSTS });
+    check_serves(c, &signer, "h0.test", &certs[1]);
+    check_serves(c, &signer, "x.h9999.test", &certs[1]);
+    check_serves(c, &signer, "h9999.test", &certs[0]);
+    check_serves(c, &signer, "x.h0.test", &certs[0]);
+    tls_context_unref(c);
+    for (int i = 0; i < HOSTS; i++)
+        free((void *)(uintptr_t)hosts[i].at);
+    free(hosts);
+    free(list);
+    cert_free(&certs[0]);
+    cert_free(&certs[1]);
+}
+
 /* One host, an ECDSA and an RSA certificate: each client gets what it can verify. */
 static void picks_the_key_by_what_the_client_can_verify(void)
 {
@@ -732,7 +764,7 @@ static void inspects_certificates(void)
 
 TESTS(CASE(every_key_signs_in_both_versions), CASE(asks_for_another_key_share),
     CASE(takes_a_handshake_byte_by_byte), CASE(picks_the_certificate_by_name),
-    CASE(given_hosts_replace_those_of_the_certificate),
+    CASE(given_hosts_replace_those_of_the_certificate), CASE(finds_a_host_among_ten_thousand),
     CASE(picks_the_key_by_what_the_client_can_verify), CASE(sends_the_chain_and_the_staple),
     CASE(speaks_the_protocol_it_prefers), CASE(chooses_the_cipher),
     CASE(refuses_versions_it_is_told_to), CASE(a_signer_that_refuses_fails_the_handshake),
