@@ -30,8 +30,7 @@ static void add_escaped(struct buf *out, struct str s, bool quotes)
         s = (struct str){ s.at + run, s.len - run };
         if (s.len == 0)
             break;
-        buf_char(out, '\\');
-        buf_char(out, s.at[0] == '\n' ? 'n' : s.at[0]);
+        buf_text(out, s.at[0] == '\n' ? "\\n" : s.at[0] == '"' ? "\\\"" : "\\\\");
         s = (struct str){ s.at + 1, s.len - 1 };
     }
 }
@@ -191,7 +190,7 @@ static void write_family(struct writer *w, enum metric id)
 static void render(const struct metrics *m, struct buf *out, bool open)
 {
     /* A label value at most doubles when it is escaped. */
-    size_t labels_max = METRIC_LABELS_MAX * (2 * METRICS_LABEL_MAX + 64);
+    size_t labels_max = (size_t)METRIC_LABELS_MAX * (2 * METRICS_LABEL_MAX + 64);
     struct writer w = { .m = m, .out = out, .open = open };
 
     buf_init(&w.labels, labels_max);

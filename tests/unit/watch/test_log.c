@@ -29,13 +29,13 @@ enum { PATIENCE_MSEC = 20000 };
 
 static bool put(struct log *l, unsigned ring, const char *text)
 {
-    size_t n = strlen(text);
-    char *to = log_begin(l, ring, (uint32_t)n + 100);
+    struct str line = str_from(text);
+    char *to = log_begin(l, ring, (uint32_t)line.len + 100);
 
     if (to == NULL)
         return false;
-    memcpy(to, text, n);
-    log_commit(l, ring, (uint32_t)n);
+    memcpy(to, line.at, line.len);
+    log_commit(l, ring, (uint32_t)line.len);
     return true;
 }
 
