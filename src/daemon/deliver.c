@@ -79,6 +79,17 @@ static void configured(struct ask *a, struct message *m)
     finish(d);
 }
 
+/* The same path, but another file: somebody has put the old one aside.  At once, whatever else comes
+ * of this delivery. */
+static bool is_reopened(const struct control *c, const struct delivery *d)
+{
+    const struct log_rule *now = &d->version->blueprint->log;
+    const struct log_rule *live = c->live != NULL ? &c->live->blueprint->log : NULL;
+
+    return live != NULL && now->to == LOG_FILE && live->to == LOG_FILE &&
+           str_eq(now->path, live->path) && log_differs(c, now, d->log);
+}
+
 static void configure(struct delivery *d)
 {
     struct control *c = d->control;
@@ -92,10 +103,10 @@ static void configure(struct delivery *d)
         finish(d);
         return;
     }
-    if (c->edge_fresh) {
+    if (c->edge_fresh || is_reopened(c, d))
         log_give(c, &d->version->blueprint->log, fcntl(d->log, F_DUPFD_CLOEXEC, 3));
+    if (c->edge_fresh)
         channel_send(c->edge, EDGE_TICKETS, 0, tickets_all(&c->tickets), NULL, 0);
-    }
     resolver_send_all(c->resolver, c->edge);
     origins_send_all(c->origins, c->edge);
     version_bundle(d->version, &bundle);
