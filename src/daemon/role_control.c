@@ -127,8 +127,7 @@ static void on_event(struct channel *ch, struct message *m, void *arg)
 {
     (void)ch;
     (void)arg;
-    if (fd_write_all(STDERR_FILENO, m->body.at, m->body.len) == -1)
-        return; /* nobody to tell */
+    say("%.*s", STR_ARG(m->body));
 }
 
 static const struct message_rule from_edge[] = {

@@ -16,6 +16,7 @@
 #include "edge/edge_int.h"
 #include "edge/health.h"
 #include "edge/material.h"
+#include "edge/reach.h"
 #include "edge/status.h"
 #include "edge/worker.h"
 #include "net/channel.h"
@@ -44,6 +45,7 @@ struct edge {
     struct addresses *addresses;
     struct directory *directory;
     struct health_checks *health;
+    struct reach *reach;
     struct material *material;
     struct plan *plan;
     uint8_t tickets[TICKETS_MAX][TLS_TICKET_KEY];
@@ -216,6 +218,7 @@ static void follow(struct edge *e, struct plan *p, uint64_t id)
     for (unsigned i = 0; i < e->nworkers; i++)
         give(e, i, (struct order){ .kind = ORDER_BIND, .plan = plan_ref(p), .round = r });
     health_follow(e->health, p);
+    reach_follow(e->reach, p);
     plan_unref(old);
 }
 
@@ -506,6 +509,14 @@ struct edge *edge_new(struct loop *l, unsigned workers)
     return e;
 }
 
+static void say_event(const char *sentence, void *arg)
+{
+    struct edge *e = arg;
+
+    if (e->control != NULL)
+        channel_send(e->control, EDGE_EVENT, 0, str_from(sentence), NULL, 0);
+}
+
 static void *run_worker(void *arg)
 {
     struct worker *w = arg;
@@ -518,6 +529,7 @@ static void *run_worker(void *arg)
 void edge_start(struct edge *e)
 {
     e->log = log_new(e->nworkers + 1, on_rotate, e);
+    e->reach = reach_new(e->loop, say_event, e);
     e->health = health_new(e->loop, e->log, e->nworkers);
     for (unsigned i = 0; i < e->nworkers; i++)
         e->workers[i] = worker_new(e, i);
@@ -537,6 +549,7 @@ void edge_free(struct edge *e)
         worker_free(e->workers[i]);
     if (e->started) {
         health_free(e->health);
+        reach_free(e->reach);
         log_free(e->log);
     }
     plan_unref(e->plan);

@@ -28,7 +28,7 @@
  *                     EDGE_REFUSED     id; one sentence
  *                     EDGE_DATA        id; the answer as memfd
  *                     EDGE_LOG_ROTATE  empty: the log file is full
- *                     EDGE_EVENT       a JSON line for the log: origin_unhealthy, breaker_open...
+ *                     EDGE_EVENT       a sentence for the operator
  *   (the keeper's channels and control's own come from the parent by ATTACH)
  */
 #ifndef WEIR_EDGE_EDGE_H

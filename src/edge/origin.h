@@ -28,6 +28,7 @@ struct origin_state {
     _Atomic msec_t warm_from;         /* slow start counts from here; 0: warm */
     _Atomic unsigned inflight;        /* requests */
     _Atomic unsigned connections;
+    bool knocked; /* the main thread's: see reach.h */
 };
 
 struct origin_state *origin_state_new(struct str service, const struct addr *addr);
