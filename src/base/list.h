@@ -18,9 +18,11 @@ struct list {
 
 #define list_item(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
 /* `it` may be removed inside the loop. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): variables that are declared take none */
 #define list_each(it, after, head)                                                                 \
     for (struct list *it = (head)->next, *after = it->next; it != (head);                          \
          it = after, after = it->next)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static inline void list_init(struct list *l)
 {

@@ -12,7 +12,12 @@ static bool probing; /* the last one that was admitted is a probe */
 
 static bool admits(struct breaker *b, msec_t now)
 {
-    return breaker_admits(b, &rule, now, &probing);
+    bool probe;
+    bool yes = breaker_admits(b, &rule, now, &probe);
+
+    if (yes)
+        probing = probe;
+    return yes;
 }
 
 static bool report(struct breaker *b, bool ok, msec_t now)
