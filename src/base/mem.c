@@ -125,7 +125,8 @@ void *arena_calloc(struct arena *a, size_t n, size_t size)
     void *p;
 
     MUST(!__builtin_mul_overflow(n, size, &total));
-    p = arena_alloc(a, total > 0 ? total : 1); /* an arena that has given nothing yet has no place */
+    p = arena_alloc(
+        a, total > 0 ? total : 1); /* an arena that has given nothing yet has no place */
     memset(p, 0, total);
     return p;
 }
