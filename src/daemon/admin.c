@@ -41,6 +41,7 @@ struct admin {
     struct listening metrics;
     char *metrics_address; /* or NULL */
     struct list conns;
+    struct list dead; /* freed when the round of events is over: callers may still hold them */
     unsigned nconns;
 };
 
@@ -52,6 +53,7 @@ struct admin_conn {
     bool closing; /* after what is being written */
     bool ended;   /* the client has sent all it will */
     bool busy;    /* inside serve_next() */
+    bool dead;    /* closed; nothing may happen to it any more */
     struct timer timer;
     struct buf in;
     struct buf out;
@@ -65,16 +67,31 @@ static void conn_close(struct admin_conn *c)
 {
     struct loop *l = c->admin->control->loop;
 
+    if (c->dead)
+        return;
+    c->dead = true;
     if (c->exchange != NULL)
         c->exchange->conn = NULL; /* freed when it is answered */
     timer_cancel(l, &c->timer);
     loop_remove(l, &c->watch);
     close(c->watch.fd);
     list_remove(&c->link);
+    list_append(&c->admin->dead, &c->link);
     c->admin->nconns--;
-    buf_free(&c->in);
-    buf_free(&c->out);
-    free(c);
+}
+
+static void bury(void *arg)
+{
+    struct admin *a = arg;
+
+    list_each (it, after, &a->dead) {
+        struct admin_conn *c = list_item(it, struct admin_conn, link);
+
+        list_remove(&c->link);
+        buf_free(&c->in);
+        buf_free(&c->out);
+        free(c);
+    }
 }
 
 static void out_of_time(struct timer *t)
@@ -275,19 +292,10 @@ static bool take_request(struct admin_conn *c)
 
 static void serve_next(struct admin_conn *c)
 {
-    struct admin *a = c->admin;
-    struct list *here = &c->link;
-
     c->busy = true;
-    while (c->exchange == NULL && c->out.len == 0 && take_request(c)) {
-        timer_cancel(a->control->loop, &c->timer);
+    while (!c->dead && c->exchange == NULL && c->out.len == 0 && take_request(c)) {
+        timer_cancel(c->admin->control->loop, &c->timer);
         api_serve(c->exchange);
-        /* The answer may have closed the connection: look for it in the ring. */
-        bool alive = false;
-        list_each (it, after, &a->conns)
-            alive = alive || it == here;
-        if (!alive)
-            return;
     }
     c->busy = false;
     if (c->ended && c->exchange == NULL && c->out.len == 0)
@@ -366,6 +374,8 @@ struct admin *admin_new(struct control *c)
     a->local = (struct listening){ { -1, accept_ready }, a, false };
     a->metrics = (struct listening){ { -1, accept_ready }, a, true };
     list_init(&a->conns);
+    list_init(&a->dead);
+    loop_after(c->loop, bury, a);
     return a;
 }
 

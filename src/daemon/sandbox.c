@@ -18,23 +18,10 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "base/sanitized.h"
 #include "base/time.h"
 #include "daemon/sandbox_int.h"
 #include "daemon/say.h"
-
-/* A sanitizer opens files and maps memory whenever it has something to say. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-static const bool sanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
-    __has_feature(memory_sanitizer)
-static const bool sanitized = true;
-#else
-static const bool sanitized = false;
-#endif
-#else
-static const bool sanitized = false;
-#endif
 
 static void end(const char *what)
 {
