@@ -14,8 +14,8 @@ int cidr_parse(struct str text, struct cidr *out, struct err *err)
         return err_set(err, ERR_CONFIG, "cidr_syntax",
             "\"%.*s\" is not a network; write 10.0.0.0/8, 2001:db8::/32 or one address",
             STR_ARG(text));
-    bits = c.ip.len * 8U;
-    if (bits_text.at != NULL && !str_to_u64(bits_text, c.ip.len * 8U, &bits))
+    bits = (uint64_t)c.ip.len * 8;
+    if (bits_text.at != NULL && !str_to_u64(bits_text, (uint64_t)c.ip.len * 8, &bits))
         return err_set(err, ERR_CONFIG, "cidr_syntax", "\"/%.*s\" must be a number from 0 to %u",
             STR_ARG(bits_text), c.ip.len * 8U);
     c.bits = (uint8_t)bits;

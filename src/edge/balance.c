@@ -78,7 +78,7 @@ static uint64_t inflight_of(const struct bound_origin *o)
 /* Requests in flight (with this one) for the share it should have. */
 static uint64_t load_of(const struct choice *c, const struct bound_origin *o)
 {
-    return (inflight_of(o) + 1) * 1000000 / (uint64_t)(o->weight * warmth(c, o->pool->state));
+    return (inflight_of(o) + 1) * 1000000 / ((uint64_t)o->weight * warmth(c, o->pool->state));
 }
 
 /* When both are idle, the first that was drawn by weight stays, or the lighter one would never be
@@ -133,7 +133,7 @@ static struct bound_origin *round_robin(const struct choice *c)
 
     for (size_t i = 0; i < c->s->norigins; i++) {
         struct bound_origin *o = &c->s->origins[i];
-        int64_t weight = (int64_t)(o->weight * warmth(c, o->pool->state));
+        int64_t weight = (int64_t)o->weight * (int64_t)warmth(c, o->pool->state);
 
         if (!is_usable(c, o))
             continue;

@@ -224,8 +224,8 @@ static void ready(struct watch_fd *watch, unsigned events)
         conn_close(c); /* a reset, or both sides are closed: nobody is there to be answered */
         return;
     }
-    if ((events & LOOP_HANGUP) != 0 && c->phase == CONN_PASSAGE && proxy_is_waiting(c->p) &&
-        c->p->body_ended && stream_input(&c->s).len == 0) {
+    if ((events & LOOP_HANGUP) != 0 && c->phase == CONN_PASSAGE && c->p != NULL &&
+        proxy_is_waiting(c->p) && c->p->body_ended && stream_input(&c->s).len == 0) {
         conn_close(c); /* it left, and nothing was done for it yet */
         return;
     }

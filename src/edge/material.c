@@ -159,7 +159,7 @@ static int make_service(
     const struct plan *from = NULL;
     size_t at = 0;
 
-    *print = mix(mix(2, s->name), o.ca_pem) * 4 + o.verify * 2U + o.allow_tls12;
+    *print = mix(mix(2, s->name), o.ca_pem) * 4 + (o.verify ? 2 : 0) + (o.allow_tls12 ? 1 : 0);
     for (size_t k = 0; last != NULL && k < last->blueprint->nservices; k++)
         if (last->prints.services[k] == *print) {
             from = last;

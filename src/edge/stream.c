@@ -200,7 +200,7 @@ void stream_move_input(struct stream *s, enum page_size size)
         return;
     }
     to = buffer_take(s, page_bytes(size));
-    if (held > 0)
+    if (s->in.data != NULL && held > 0)
         memcpy(to.data, s->in.data + s->in.at, held);
     to.end = (uint32_t)held;
     stream_give(s, &s->in);

@@ -15,8 +15,8 @@
 #include "base/bug.h"
 #include "base/fd.h"
 #include "base/hash.h"
+#include "base/utf8.h"
 #include "model/tree_int.h"
-#include "model/utf8_int.h"
 
 /* Aliases look anchors up one by one; past these an alias finds none and says so. */
 enum { ANCHORS_MAX = 4096 };

@@ -25,7 +25,7 @@ static int check_failures;
         unsigned long long want_ = (unsigned long long)(want);                                     \
         if (got_ != want_) {                                                                       \
             check_failures++;                                                                      \
-            fprintf(stderr, "%s:%d: %s is %llu, not %llu\n", __FILE__, __LINE__, #got, got_,        \
+            fprintf(stderr, "%s:%d: %s is %llu, not %llu\n", __FILE__, __LINE__, #got, got_,       \
                 want_);                                                                            \
         }                                                                                          \
     } while (0)
@@ -36,7 +36,7 @@ static int check_failures;
         struct str want_ = str_from(want);                                                         \
         if (!str_eq(got_, want_)) {                                                                \
             check_failures++;                                                                      \
-            fprintf(stderr, "%s:%d: %s is \"%.*s\", not \"%.*s\"\n", __FILE__, __LINE__, #got,      \
+            fprintf(stderr, "%s:%d: %s is \"%.*s\", not \"%.*s\"\n", __FILE__, __LINE__, #got,     \
                 STR_ARG(got_), STR_ARG(want_));                                                    \
         }                                                                                          \
     } while (0)

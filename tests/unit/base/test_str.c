@@ -2,6 +2,7 @@
  * Borrowed bytes, numbers in them, and words that are nearly right; growing buffers.
  */
 #include "base/buf.h"
+#include "base/bug.h"
 #include "base/mem.h"
 #include "check.h"
 
@@ -50,6 +51,7 @@ static void a_buffer_keeps_its_maximum(void)
     CHECK(!b.over);
     buf_text(&b, "abc");
     CHECK(b.over);
+    MUST(b.data != NULL);
     CHECK_STR(buf_as_str(&b), "12345678");
     buf_consume(&b, 3);
     CHECK_STR(buf_as_str(&b), "45678");

@@ -99,7 +99,7 @@ static struct buf talk(int fd, struct str request, const char *want)
     return in;
 }
 
-static bool gets(int fd, const char *request, const char *first_line, const char *body)
+static bool answers(int fd, const char *request, const char *first_line, const char *body)
 {
     struct buf in = talk(fd, str_from(request), body);
     bool ok = strncmp(buf_cstr(&in), first_line, strlen(first_line)) == 0 &&
@@ -115,12 +115,12 @@ static void answers_what_it_is_asked(void)
 {
     int fd = connect_local();
 
-    CHECK(gets(fd, "GET /v1/explain?word=retry HTTP/1.1\r\nHost: w\r\n\r\n", "HTTP/1.1 200 OK\r\n",
-        "\"path\":\"services.NAME.retry\""));
-    CHECK(gets(fd, "GET /v1/schema HTTP/1.1\r\nHost: w\r\n\r\n", "HTTP/1.1 200 ", "$schema"));
+    CHECK(answers(fd, "GET /v1/explain?word=retry HTTP/1.1\r\nHost: w\r\n\r\n",
+        "HTTP/1.1 200 OK\r\n", "\"path\":\"services.NAME.retry\""));
+    CHECK(answers(fd, "GET /v1/schema HTTP/1.1\r\nHost: w\r\n\r\n", "HTTP/1.1 200 ", "$schema"));
     close(fd);
     fd = connect_local();
-    CHECK(gets(fd, "GET /v1/origins HTTP/1.1\r\nHost: w\r\n\r\n", "HTTP/1.1 200 ",
+    CHECK(answers(fd, "GET /v1/origins HTTP/1.1\r\nHost: w\r\n\r\n", "HTTP/1.1 200 ",
         "{\"origins\":[],\"names\":[]}\n"));
     close(fd);
 }
@@ -176,7 +176,7 @@ static void mistakes_get_a_sentence(void)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         int fd = connect_local();
 
-        CHECK(gets(fd, cases[i].request, cases[i].first_line, cases[i].body));
+        CHECK(answers(fd, cases[i].request, cases[i].first_line, cases[i].body));
         close(fd);
     }
 }
@@ -190,11 +190,11 @@ static void over_tcp_there_are_metrics_and_nothing_else(void)
     for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
         fd = connect_public();
         snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: w\r\n\r\n", hidden[i]);
-        CHECK(gets(fd, request, "HTTP/1.1 404 ", "not_found"));
+        CHECK(answers(fd, request, "HTTP/1.1 404 ", "not_found"));
         close(fd);
     }
     fd = connect_public();
-    CHECK(gets(fd, "GET /metrics HTTP/1.0\r\n\r\n", "HTTP/1.1 200 ", "weir_build_info{"));
+    CHECK(answers(fd, "GET /metrics HTTP/1.0\r\n\r\n", "HTTP/1.1 200 ", "weir_build_info{"));
     close(fd);
 }
 

@@ -136,7 +136,8 @@ static struct blueprint *blueprint_with(const char *origins, const char *more)
     buf_printf(&text,
         "{\"listeners\":{\"m\":\"127.0.0.1:1\"},"
         "\"services\":{\"shop\":{\"origins\":[%s],\"resolve_interval\":\"%s\"}},"
-        "\"routes\":[{\"to\":\"shop\"}],\"dns\":{\"servers\":[\"127.0.0.1:%u\"],\"timeout\":\"400ms\"}}",
+        "\"routes\":[{\"to\":\"shop\"}],\"dns\":{\"servers\":[\"127.0.0.1:%u\"],"
+        "\"timeout\":\"400ms\"}}",
         origins, more, server.port);
     b = blueprint_from_canonical(buf_as_str(&text), &problems);
     for (size_t i = 0; i < problems.n; i++)

@@ -352,8 +352,8 @@ static const struct reading readings[] = {
     R(G H "X: \x80\xff\t(\"" PE, "GET / at a, 1.1 none, keep"),
     R(G H "X_Custom: 1" PE, "GET / at a, 1.1 none, keep"),
     R(G H "User_Agent: 1" PE, "GET / at a, 1.1 none, keep"),
-    R(G "1:\r\n2:\r\n3:\r\n4:\r\n5:\r\n6:\r\n7:\r\n8:\r\n9:\r\n10:\r\n11:\r\n12:\r\n13:\r\n14:\r\n15:\r\n" H
-        "\r\n",
+    R(G "1:\r\n2:\r\n3:\r\n4:\r\n5:\r\n6:\r\n7:\r\n8:\r\n9:\r\n10:\r\n11:\r\n"
+        "12:\r\n13:\r\n14:\r\n15:\r\n" H "\r\n",
         "GET / at a, 1.1 none, keep"),
 };
 

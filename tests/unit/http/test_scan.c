@@ -94,7 +94,8 @@ static void broken_requests_have_one_outcome(void)
 {
     static const char base[] =
         "POST /path/to?query=1 HTTP/1.1\r\nHost: example.com\r\nUser-Agent: something long enough "
-        "for a vector\r\nContent-Length: 12\r\nConnection: keep-alive, X-Hop\r\nX-Hop: \t1 \r\n\r\n";
+        "for a vector\r\nContent-Length: 12\r\n"
+        "Connection: keep-alive, X-Hop\r\nX-Hop: \t1 \r\n\r\n";
     static const struct h1_limits limits = { .max_head = 250, .max_uri = 20, .max_fields = 6 };
     static struct outcome plain, o;
     const struct scanner *list[8];

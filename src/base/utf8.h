@@ -1,8 +1,8 @@
 /*
  * utf8 - how long a character is.
  */
-#ifndef WEIR_MODEL_UTF8_INT_H
-#define WEIR_MODEL_UTF8_INT_H
+#ifndef WEIR_BASE_UTF8_H
+#define WEIR_BASE_UTF8_H
 
 #include <stddef.h>
 
