@@ -12,6 +12,8 @@
 #include "cli/problems.h"
 #include "model/blueprint.h"
 
+enum { APPLY_TIMEOUT = 600000 }; /* origin processes may take their time to start */
+
 /* The problems as Weir told them, in the shape that problems_print() takes. */
 static void problems_from(const json_t *list, struct problems *out)
 {
@@ -52,8 +54,8 @@ static int ask(const struct command_line *line, const char *path, struct str can
         json_object_set_new(body, "environment", json_string(command_option(line, "environment")));
     if (canonical.len > 0)
         json_object_set_new(body, "canonical", json_stringn(canonical.at, canonical.len));
-    return command_ask(
-        line, "POST", "/v1/apply", body, 10 * CLIENT_TIMEOUT, true, answer, NULL, err);
+    return command_ask(line,
+        &(struct command_question){ "POST", "/v1/apply", body, APPLY_TIMEOUT, true }, answer, err);
 }
 
 /* Reads the file here and sends what it says. False: it cannot be read here either. */

@@ -44,29 +44,32 @@ static int error_of(const json_t *root, unsigned status, struct err *err)
         err, kind, "refused", "%s", text != NULL ? text : "Weir refused, and did not say why");
 }
 
-int command_ask(const struct command_line *line, const char *method, const char *target,
-    json_t *body, msec_t timeout, bool keep, json_t **root, unsigned *status, struct err *err)
+int command_ask(const struct command_line *line, const struct command_question *q, json_t **root,
+    struct err *err)
 {
     struct client *c = command_client(line, err);
-    auto_free char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
+    auto_free char *text = q->body != NULL ? json_dumps(q->body, JSON_COMPACT) : NULL;
+    const struct client_question question = {
+        .method = q->method,
+        .target = q->target,
+        .body = str_from(text),
+        .timeout = q->timeout > 0 ? q->timeout : CLIENT_TIMEOUT,
+    };
     struct client_answer answer;
-    int result = 0;
+    int result;
 
-    json_decref(body);
+    json_decref(q->body);
     if (c == NULL)
         return -1;
-    if (client_ask(c, method, target, NULL, str_from(text), timeout, &answer, err) == -1) {
-        client_free(c);
-        return -1;
-    }
+    result = client_ask(c, &question, &answer, err);
     client_free(c);
+    if (result == -1)
+        return -1;
     *root = json_loadb(answer.body.data, answer.body.len, 0, NULL);
     buf_free(&answer.body);
     if (*root == NULL)
         return err_set(err, ERR_PEER, "client_answer", "the answer of Weir is not JSON");
-    if (status != NULL)
-        *status = answer.status;
-    if (answer.status >= 400 && !keep) {
+    if (answer.status >= 400 && !q->keep) {
         result = error_of(*root, answer.status, err);
         json_decref(*root);
     }

@@ -13,13 +13,17 @@ enum { CLIENT_TIMEOUT = 60000 };
 
 /* By --socket, --state, $WEIR_STATE or ./weir.yaml; NULL with err. */
 struct client *command_client(const struct command_line *line, struct err *err);
-/*
- * One question, the answer as JSON (*root, to be decref'd by the caller).  body NULL: none; it is
- * consumed.  An answer of 400 and more fails with the error that it holds, except when `keep` says
- * that the caller wants to look at it.  0 or -1.
- */
-int command_ask(const struct command_line *line, const char *method, const char *target,
-    json_t *body, msec_t timeout, bool keep, json_t **root, unsigned *status, struct err *err);
+struct command_question {
+    const char *method;
+    const char *target;
+    json_t *body;   /* NULL: none; it is consumed */
+    msec_t timeout; /* 0: CLIENT_TIMEOUT */
+    bool keep;      /* an answer of 400 and more is an answer too, not a failure */
+};
+
+/* One question; 0 and the answer as JSON (*root, to be decref'd by the caller), or -1. */
+int command_ask(const struct command_line *line, const struct command_question *q, json_t **root,
+    struct err *err);
 /* A member as text or number, with something harmless when it is absent. */
 const char *json_text_at(const json_t *o, const char *key);
 json_int_t json_number_at(const json_t *o, const char *key);

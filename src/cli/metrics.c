@@ -30,8 +30,12 @@ static int print_metrics(const struct command_line *line)
     c = command_client(line, &err);
     if (c == NULL)
         return command_fail(line, &err);
-    result = client_ask(c, "GET", line->json ? "/v1/metrics.json" : "/metrics", "text/plain",
-        STR_NONE, CLIENT_TIMEOUT, &answer, &err);
+    result = client_ask(c,
+        &(struct client_question){ .method = "GET",
+            .target = line->json ? "/v1/metrics.json" : "/metrics",
+            .accept = "text/plain",
+            .timeout = CLIENT_TIMEOUT },
+        &answer, &err);
     client_free(c);
     if (result == -1)
         return command_fail(line, &err);

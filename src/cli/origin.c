@@ -15,8 +15,7 @@ static int list(const struct command_line *line)
     size_t i;
     struct err err;
 
-    if (command_ask(line, "GET", "/v1/origins", NULL, CLIENT_TIMEOUT, false, &root, NULL, &err) ==
-        -1)
+    if (command_ask(line, &(struct command_question){ "GET", "/v1/origins" }, &root, &err) == -1)
         return command_fail(line, &err);
     if (line->json) {
         command_print_json(root);
@@ -73,7 +72,7 @@ static int act(const struct command_line *line, const char *action, const char *
             "\"%s\" is not an origin process; write SERVICE/INSTANCE, as in api/1", origin);
         return command_fail(line, &err);
     }
-    if (command_ask(line, "POST", target, NULL, CLIENT_TIMEOUT, false, &root, NULL, &err) == -1)
+    if (command_ask(line, &(struct command_question){ "POST", target }, &root, &err) == -1)
         return command_fail(line, &err);
     if (line->json)
         command_print_json(root);

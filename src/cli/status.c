@@ -92,8 +92,7 @@ static int run_status(const struct command_line *line)
     json_t *root;
     struct err err;
 
-    if (command_ask(line, "GET", "/v1/status", NULL, CLIENT_TIMEOUT, false, &root, NULL, &err) ==
-        -1)
+    if (command_ask(line, &(struct command_question){ "GET", "/v1/status" }, &root, &err) == -1)
         return command_fail(line, &err);
     if (line->json) {
         command_print_json(root);
@@ -117,6 +116,8 @@ const struct command command_status = {
     .run = run_status,
 };
 
+enum { STOP_TIMEOUT = 3600000 }; /* longer than any drain */
+
 static int run_stop(const struct command_line *line)
 {
     const char *seconds = command_option(line, "timeout");
@@ -132,7 +133,8 @@ static int run_stop(const struct command_line *line)
     }
     if (seconds != NULL)
         json_object_set_new(body, "timeout_ms", json_integer((json_int_t)timeout * 1000));
-    if (command_ask(line, "POST", "/v1/stop", body, 3600 * 1000, false, &root, NULL, &err) == -1)
+    if (command_ask(line, &(struct command_question){ "POST", "/v1/stop", body, STOP_TIMEOUT },
+            &root, &err) == -1)
         return command_fail(line, &err);
     if (line->json)
         command_print_json(root);

@@ -53,8 +53,10 @@ static int fetch(struct session *s, struct err *err)
         s->client = command_client(s->line, err);
     if (s->client == NULL)
         return -1;
-    if (client_ask(s->client, "GET", "/v1/metrics.json", NULL, STR_NONE, ANSWER_TIMEOUT, &answer,
-            err) == -1) {
+    if (client_ask(s->client,
+            &(struct client_question){
+                .method = "GET", .target = "/v1/metrics.json", .timeout = ANSWER_TIMEOUT },
+            &answer, err) == -1) {
         client_free(s->client);
         s->client = NULL;
         return -1;

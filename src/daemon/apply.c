@@ -184,8 +184,12 @@ static void issue(struct apply *a)
             pack_str(&body, hosts->at[k]);
         s = new_ask(a, i, "certificate", c->name);
         s->into = &a->next->certificates[i].chain;
-        ask_put(&a->control->asks, &s->ask, body.over ? NULL : a->control->life, NULL, LIFE_ISSUE,
-            buf_as_str(&body), NULL, 0, ISSUE_TIMEOUT, issued);
+        ask_put(&a->control->asks, &s->ask,
+            &(struct question){ .over = body.over ? NULL : a->control->life,
+                .type = LIFE_ISSUE,
+                .body = buf_as_str(&body),
+                .timeout = ISSUE_TIMEOUT },
+            issued);
         buf_free(&body);
     }
 }
@@ -215,8 +219,12 @@ static void open_file(
     s->into = into;
     buf_init(&body, 8192);
     pack_str(&body, path);
-    ask_put(&a->control->asks, &s->ask, body.over ? NULL : a->control->life, NULL, LIFE_OPEN_FILE,
-        buf_as_str(&body), NULL, 0, ASK_TIMEOUT, opened);
+    ask_put(&a->control->asks, &s->ask,
+        &(struct question){ .over = body.over ? NULL : a->control->life,
+            .type = LIFE_OPEN_FILE,
+            .body = buf_as_str(&body),
+            .timeout = ASK_TIMEOUT },
+        opened);
     buf_free(&body);
 }
 

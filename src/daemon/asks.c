@@ -26,20 +26,20 @@ static void out_of_time(struct timer *t)
     a->answer(a, NULL);
 }
 
-void ask_put(struct asks *all, struct ask *a, struct channel *over, struct channel *answers,
-    uint16_t type, struct str body, const int *fds, unsigned nfds, msec_t timeout,
+void ask_put(struct asks *all, struct ask *a, const struct question *q,
     void (*answer)(struct ask *a, struct message *m))
 {
+    bool sent;
+
     a->all = all;
     a->id = ++all->last_id;
-    a->answers = answers != NULL ? answers : over;
+    a->answers = q->answers != NULL ? q->answers : q->over;
     a->answer = answer;
     timer_init(&a->timer, out_of_time);
     list_init(&a->link);
     list_append(&all->open, &a->link);
-    if (over == NULL || !channel_send(over, type, a->id, body, fds, nfds))
-        timeout = 0;
-    timer_set(all->loop, &a->timer, loop_now(all->loop) + timeout);
+    sent = q->over != NULL && channel_send(q->over, q->type, a->id, q->body, q->fds, q->nfds);
+    timer_set(all->loop, &a->timer, loop_now(all->loop) + (sent ? q->timeout : 0));
 }
 
 void ask_again(struct ask *a, msec_t timeout)

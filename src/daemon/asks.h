@@ -16,6 +16,16 @@ struct asks {
     uint64_t last_id;
 };
 
+struct question {
+    struct channel *over;    /* NULL or dead: the answer is NULL, from the loop */
+    struct channel *answers; /* NULL: from `over` as well */
+    uint16_t type;
+    struct str body;
+    const int *fds;
+    unsigned nfds;
+    msec_t timeout;
+};
+
 struct ask {
     struct list link;
     struct asks *all;
@@ -27,12 +37,7 @@ struct ask {
 
 void asks_init(struct asks *all, struct loop *l);
 
-/*
- * Sends the question over `over`; the answer is expected from `answers` (NULL: from
- * `over` as well).  When the channel is NULL or dead the answer is NULL, from the loop.
- */
-void ask_put(struct asks *all, struct ask *a, struct channel *over, struct channel *answers,
-    uint16_t type, struct str body, const int *fds, unsigned nfds, msec_t timeout,
+void ask_put(struct asks *all, struct ask *a, const struct question *q,
     void (*answer)(struct ask *a, struct message *m));
 void ask_again(struct ask *a, msec_t timeout);
 /* Not asked, or answered: fine. */

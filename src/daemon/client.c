@@ -30,8 +30,10 @@ static char *choose_socket(const char *socket_path, const char *state, char *(*f
         return xstrdup(socket_path);
     if (state == NULL && environment != NULL && environment[0] != '\0')
         state = environment;
-    if (state == NULL && find_state != NULL)
-        state = found = find_state();
+    if (state == NULL && find_state != NULL) {
+        found = find_state();
+        state = found;
+    }
     return xasprintf("%s/admin.sock", state != NULL ? state : "/var/lib/weir");
 }
 
@@ -142,8 +144,8 @@ static int parse_answer(struct buf *in, struct client_answer *out, struct err *e
     return 0;
 }
 
-int client_ask(struct client *c, const char *method, const char *target, const char *accept,
-    struct str body, msec_t timeout, struct client_answer *out, struct err *err)
+int client_ask(
+    struct client *c, const struct client_question *q, struct client_answer *out, struct err *err)
 {
     auto_close int fd = connect_to(c->socket, err);
     struct buf request;
@@ -153,16 +155,17 @@ int client_ask(struct client *c, const char *method, const char *target, const c
     if (fd < 0)
         return -1;
     buf_init(&request, ANSWER_MAX);
-    buf_printf(&request, "%s %s HTTP/1.1\r\nHost: weir\r\nConnection: close\r\n", method, target);
-    if (accept != NULL)
-        buf_printf(&request, "Accept: %s\r\n", accept);
-    buf_printf(&request, "Content-Length: %zu\r\n\r\n", body.len);
-    buf_str(&request, body);
+    buf_printf(
+        &request, "%s %s HTTP/1.1\r\nHost: weir\r\nConnection: close\r\n", q->method, q->target);
+    if (q->accept != NULL)
+        buf_printf(&request, "Accept: %s\r\n", q->accept);
+    buf_printf(&request, "Content-Length: %zu\r\n\r\n", q->body.len);
+    buf_str(&request, q->body);
     buf_init(&in, ANSWER_MAX);
     if (send_all(fd, &request) == -1)
         result = err_set(err, ERR_SYSTEM, "client_lost", "the connection to Weir was lost");
     else
-        result = read_answer(fd, &in, time_msec() + timeout, err);
+        result = read_answer(fd, &in, time_msec() + q->timeout, err);
     if (result == 0)
         result = parse_answer(&in, out, err);
     buf_free(&request);

@@ -27,11 +27,16 @@ struct client_answer {
     struct buf body; /* the caller frees */
 };
 
-/*
- * body.len 0: none.  accept: a header, or NULL.  timeout: for the whole answer.
- * An answer of 4xx or 5xx is an answer.  err ids client_lost, client_timeout.
- */
-int client_ask(struct client *c, const char *method, const char *target, const char *accept,
-    struct str body, msec_t timeout, struct client_answer *out, struct err *err);
+struct client_question {
+    const char *method;
+    const char *target;
+    const char *accept; /* a header, or NULL */
+    struct str body;    /* len 0: none */
+    msec_t timeout;     /* for the whole answer */
+};
+
+/* An answer of 4xx or 5xx is an answer.  err ids client_lost, client_timeout, client_size. */
+int client_ask(
+    struct client *c, const struct client_question *q, struct client_answer *out, struct err *err);
 
 #endif

@@ -112,8 +112,14 @@ static void configure(struct delivery *d)
     version_bundle(d->version, &bundle);
     fd = fd_memory("weir-bundle", bundle.data, bundle.len);
     buf_free(&bundle);
-    ask_put(&c->asks, &d->config, fd >= 0 ? c->edge : NULL, c->edge, EDGE_CONFIG, STR_NONE, &fd, 1,
-        CONFIG_TIMEOUT, configured);
+    ask_put(&c->asks, &d->config,
+        &(struct question){ .over = fd >= 0 ? c->edge : NULL,
+            .answers = c->edge,
+            .type = EDGE_CONFIG,
+            .fds = &fd,
+            .nfds = 1,
+            .timeout = CONFIG_TIMEOUT },
+        configured);
 }
 
 /* ---- sockets ---- */
@@ -171,7 +177,10 @@ void deliver_ask_socket(struct control *c, struct ask *a, struct str address, un
     pack_u32(&b, backlog);
     pack_u32(&b, c->plan.workers);
     pack_u32(&b, mode);
-    ask_put(&c->asks, a, c->life, NULL, LIFE_BIND, buf_as_str(&b), NULL, 0, ASK_TIMEOUT, answer);
+    ask_put(&c->asks, a,
+        &(struct question){
+            .over = c->life, .type = LIFE_BIND, .body = buf_as_str(&b), .timeout = ASK_TIMEOUT },
+        answer);
     buf_free(&b);
 }
 
@@ -215,8 +224,13 @@ void deliver_key(struct control *c, struct ask *ask, const struct certificate *c
 
     buf_init(&body, 8192);
     pack_str(&body, local != NULL ? str_from(local) : certificate->key);
-    ask_put(&c->asks, ask, body.over || c->keeper == NULL ? NULL : c->life, c->keeper,
-        LIFE_OPEN_KEY, buf_as_str(&body), NULL, 0, ASK_TIMEOUT, answer);
+    ask_put(&c->asks, ask,
+        &(struct question){ .over = body.over || c->keeper == NULL ? NULL : c->life,
+            .answers = c->keeper,
+            .type = LIFE_OPEN_KEY,
+            .body = buf_as_str(&body),
+            .timeout = ASK_TIMEOUT },
+        answer);
     buf_free(&body);
 }
 

@@ -58,9 +58,12 @@ void gather(struct control *c, uint16_t edge_question, struct str body,
     g->arg = arg;
     buf_init(&g->result.usage, CHANNEL_BODY_MAX);
     buf_init(&g->result.edge, EDGE_ACCOUNT_MAX);
-    ask_put(&c->asks, &g->usage, c->life, NULL, LIFE_ASK_USAGE, STR_NONE, NULL, 0, GATHER_TIMEOUT,
+    ask_put(&c->asks, &g->usage,
+        &(struct question){ .over = c->life, .type = LIFE_ASK_USAGE, .timeout = GATHER_TIMEOUT },
         usage_answered);
-    ask_put(&c->asks, &g->edge, c->edge, NULL, edge_question, body, NULL, 0, GATHER_TIMEOUT,
+    ask_put(&c->asks, &g->edge,
+        &(struct question){
+            .over = c->edge, .type = edge_question, .body = body, .timeout = GATHER_TIMEOUT },
         edge_answered);
 }
 

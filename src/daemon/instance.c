@@ -184,9 +184,7 @@ static void probe(struct pulse *p)
     i->connecting.fd = fd;
     if (connect(fd, &a.any, a.len) == 0)
         up(i);
-    else if (errno != EINPROGRESS)
-        connect_ended(i, errno);
-    else if (loop_add(loop_of(i), &i->connecting) == -1)
+    else if (errno != EINPROGRESS || loop_add(loop_of(i), &i->connecting) == -1)
         connect_ended(i, errno);
 }
 
@@ -358,8 +356,12 @@ void instance_start(struct instance *i)
     buf_init(&body, CHANNEL_BODY_MAX);
     process_spec_pack(&spec, &body);
     enter(i, INSTANCE_ASKED);
-    ask_put(&c->asks, &i->run, body.over ? NULL : c->life, NULL, LIFE_RUN, buf_as_str(&body), NULL,
-        0, ASK_TIMEOUT, running);
+    ask_put(&c->asks, &i->run,
+        &(struct question){ .over = body.over ? NULL : c->life,
+            .type = LIFE_RUN,
+            .body = buf_as_str(&body),
+            .timeout = ASK_TIMEOUT },
+        running);
     buf_free(&body);
     arena_free(&a);
 }

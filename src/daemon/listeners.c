@@ -190,33 +190,42 @@ static struct listener_set *find(struct listeners *l, struct str address)
     return NULL;
 }
 
-int listeners_bind(struct listeners *l, struct str address, unsigned backlog, unsigned count,
-    unsigned mode, const int **fds, unsigned *n, struct err *err)
+static int bind_new(struct listeners *l, const struct listener_wish *wish,
+    struct listener_set **out, struct err *err)
 {
-    struct listener_set *s = find(l, address);
+    struct listener_set *s;
     struct addr a;
     int result;
 
-    if (s == NULL) {
-        if (l->n >= LISTENERS_MAX || count < 1 || count > LISTENER_SOCKETS_MAX)
-            return err_set(err, ERR_LIMIT, "listen_limit", "more than %d addresses to listen on",
-                LISTENERS_MAX);
-        if (addr_parse(address, &a, err) == -1)
-            return -1;
-        s = xcalloc(1, sizeof(*s));
-        s->address = xstrndup(address.at, address.len);
-        s->bound = a;
-        list_append(&l->sets, &s->link);
-        l->n++;
-        result = a.any.sa_family == AF_UNIX ? bind_unix(s, backlog, mode, err)
-                                            : bind_tcp(s, backlog, count, err);
-        if (result == -1) {
-            if (a.any.sa_family == AF_UNIX)
-                s->n = 0; /* the file is somebody else's */
-            set_free(l, s);
-            return -1;
-        }
+    if (l->n >= LISTENERS_MAX || wish->count < 1 || wish->count > LISTENER_SOCKETS_MAX)
+        return err_set(
+            err, ERR_LIMIT, "listen_limit", "more than %d addresses to listen on", LISTENERS_MAX);
+    if (addr_parse(wish->address, &a, err) == -1)
+        return -1;
+    s = xcalloc(1, sizeof(*s));
+    s->address = xstrndup(wish->address.at, wish->address.len);
+    s->bound = a;
+    list_append(&l->sets, &s->link);
+    l->n++;
+    result = a.any.sa_family == AF_UNIX ? bind_unix(s, wish->backlog, wish->mode, err)
+                                        : bind_tcp(s, wish->backlog, wish->count, err);
+    if (result == -1) {
+        if (a.any.sa_family == AF_UNIX)
+            s->n = 0; /* the file is somebody else's */
+        set_free(l, s);
+        return -1;
     }
+    *out = s;
+    return 0;
+}
+
+int listeners_bind(struct listeners *l, const struct listener_wish *wish, const int **fds,
+    unsigned *n, struct err *err)
+{
+    struct listener_set *s = find(l, wish->address);
+
+    if (s == NULL && bind_new(l, wish, &s, err) == -1)
+        return -1;
     *fds = s->fds;
     *n = s->n;
     return 0;

@@ -17,12 +17,19 @@ struct listeners;
 struct listeners *listeners_new(void);
 void listeners_free(struct listeners *l); /* closes all, removes unix sockets */
 
+struct listener_wish {
+    struct str address;
+    unsigned backlog;
+    unsigned count; /* of sockets, for TCP */
+    unsigned mode;  /* of a unix socket's file */
+};
+
 /*
- * The sockets stay the listeners'.  mode is for unix sockets.  err ids:
+ * The sockets stay the listeners'.  err ids:
  * address_syntax, listen_in_use, listen_denied, listen_failed, listen_limit.
  */
-int listeners_bind(struct listeners *l, struct str address, unsigned backlog, unsigned count,
-    unsigned mode, const int **fds, unsigned *n, struct err *err);
+int listeners_bind(struct listeners *l, const struct listener_wish *wish, const int **fds,
+    unsigned *n, struct err *err);
 /* Closes the sockets of every address that keep(arg, address) does not want. */
 void listeners_keep(struct listeners *l, bool (*keep)(void *arg, struct str address), void *arg);
 

@@ -46,8 +46,12 @@ static void ask_parent(struct control *c, unsigned keep, bool aside,
     buf_init(&body, 64);
     pack_u32(&body, keep);
     pack_u32(&body, aside);
-    ask_put(&c->asks, &l->ask, c->life, NULL, LIFE_OPEN_LOG, buf_as_str(&body), NULL, 0,
-        ASK_TIMEOUT, opened);
+    ask_put(&c->asks, &l->ask,
+        &(struct question){ .over = c->life,
+            .type = LIFE_OPEN_LOG,
+            .body = buf_as_str(&body),
+            .timeout = ASK_TIMEOUT },
+        opened);
     buf_free(&body);
 }
 

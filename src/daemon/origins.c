@@ -28,8 +28,9 @@ static bool is_used(const struct origins *o, const struct instance *i)
         return false;
     if (i->live || !i->next)
         return i->live;
-    each_instance(other, o)
-    {
+    list_each (it, after, &o->instances) {
+        struct instance *other = list_item(it, struct instance, link);
+
         if (other->live && strcmp(other->service, i->service) == 0)
             return false;
     }
@@ -46,8 +47,9 @@ static void send_service(struct origins *o, struct channel *edge, const char *se
     json_open(&j, NULL, '{');
     json_put_text(&j, "service", service);
     json_open(&j, "addresses", '[');
-    each_instance(i, o)
-    {
+    list_each (it, after, &o->instances) {
+        struct instance *i = list_item(it, struct instance, link);
+
         char address[32];
 
         if (strcmp(i->service, service) != 0 || !is_used(o, i))
@@ -70,8 +72,9 @@ void origins_changed(struct origins *o, const char *service)
 
 void origins_send_all(struct origins *o, struct channel *edge)
 {
-    each_instance(i, o)
-    {
+    list_each (it, after, &o->instances) {
+        struct instance *i = list_item(it, struct instance, link);
+
         bool first = true;
 
         for (struct list *l = o->instances.next; l != &i->link && first; l = l->next)
@@ -86,8 +89,9 @@ void origins_send_all(struct origins *o, struct channel *edge)
 static struct instance *find(
     struct origins *o, struct str service, unsigned index, uint64_t hash, bool any)
 {
-    each_instance(i, o)
-    {
+    list_each (it, after, &o->instances) {
+        struct instance *i = list_item(it, struct instance, link);
+
         if (str_is(service, i->service) && i->index == index && (any || i->spec->hash == hash) &&
             i->state != INSTANCE_LEAVING && i->state != INSTANCE_ENDING)
             return i;
@@ -126,8 +130,9 @@ static void report(struct origins *o)
 {
     void (*ready)(void *arg, const struct err *err) = o->ready;
 
-    each_instance(i, o)
-    {
+    list_each (it, after, &o->instances) {
+        struct instance *i = list_item(it, struct instance, link);
+
         if (i->fresh)
             return;
     }
@@ -163,8 +168,9 @@ void origins_prepare(struct origins *o, const struct blueprint *b,
 void origins_forget(struct origins *o)
 {
     o->ready = NULL;
-    each_instance(i, o)
-    {
+    list_each (it, after, &o->instances) {
+        struct instance *i = list_item(it, struct instance, link);
+
         bool only_next = i->next && !i->live;
 
         i->next = false;
@@ -181,8 +187,9 @@ void origins_forget(struct origins *o)
 /* Does the service have an instance under way that will be up, or will have failed, soon? */
 static bool is_moving(const struct origins *o, const char *service)
 {
-    each_instance(i, o)
-    {
+    list_each (it, after, &o->instances) {
+        struct instance *i = list_item(it, struct instance, link);
+
         if (strcmp(i->service, service) == 0 && i->live &&
             (i->again || i->state == INSTANCE_ASKED || i->state == INSTANCE_STARTING))
             return true;
@@ -192,8 +199,9 @@ static bool is_moving(const struct origins *o, const char *service)
 
 void origins_roll(struct origins *o)
 {
-    each_instance(i, o)
-    {
+    list_each (it, after, &o->instances) {
+        struct instance *i = list_item(it, struct instance, link);
+
         if (i->later == NULL || !i->live || i->next || is_moving(o, i->service))
             continue;
         i->again = true;
@@ -204,14 +212,20 @@ void origins_roll(struct origins *o)
 void origins_follow(struct origins *o, const struct blueprint *b)
 {
     (void)b;
-    each_instance(i, o)
-    {
+    list_each (it, after, &o->instances) {
+        struct instance *i = list_item(it, struct instance, link);
+
         i->live = i->next;
         i->next = false;
     }
-    each_instance(i, o) origins_changed(o, i->service);
-    each_instance(i, o)
-    {
+    list_each (it, after, &o->instances) {
+        struct instance *i = list_item(it, struct instance, link);
+
+        origins_changed(o, i->service);
+    }
+    list_each (it, after, &o->instances) {
+        struct instance *i = list_item(it, struct instance, link);
+
         if (!i->live)
             instance_stop(i, false);
     }
@@ -222,8 +236,9 @@ static void check_stopped(struct origins *o)
 {
     void (*stopped)(void *arg) = o->stopped;
 
-    each_instance(i, o)
-    {
+    list_each (it, after, &o->instances) {
+        struct instance *i = list_item(it, struct instance, link);
+
         if (i->state != INSTANCE_STOPPED)
             return;
     }
@@ -245,8 +260,9 @@ void origins_gone(struct instance *i)
 void origins_stop_all(struct origins *o, void (*done)(void *arg), void *arg)
 {
     o->ready = NULL;
-    each_instance(i, o)
-    {
+    list_each (it, after, &o->instances) {
+        struct instance *i = list_item(it, struct instance, link);
+
         i->held = true;
         i->again = false;
         i->live = true; /* stays in the list until all are gone */
@@ -259,8 +275,9 @@ void origins_stop_all(struct origins *o, void (*done)(void *arg), void *arg)
 
 void origins_exited(struct origins *o, uint64_t number, int status)
 {
-    each_instance(i, o)
-    {
+    list_each (it, after, &o->instances) {
+        struct instance *i = list_item(it, struct instance, link);
+
         if (i->number == number) {
             instance_died(i, status);
             return;
@@ -296,8 +313,9 @@ void origins_adopt(struct origins *o, uint64_t number, uint64_t pid, struct str 
 
 static struct instance *find_live(struct origins *o, struct str service, unsigned index)
 {
-    each_instance(i, o)
-    {
+    list_each (it, after, &o->instances) {
+        struct instance *i = list_item(it, struct instance, link);
+
         if (i->live && i->index == index && str_is(service, i->service))
             return i;
     }
@@ -306,8 +324,9 @@ static struct instance *find_live(struct origins *o, struct str service, unsigne
 
 static bool has_service(const struct origins *o, struct str service)
 {
-    each_instance(i, o)
-    {
+    list_each (it, after, &o->instances) {
+        struct instance *i = list_item(it, struct instance, link);
+
         if (i->live && str_is(service, i->service))
             return true;
     }
@@ -357,8 +376,9 @@ int origins_act(struct origins *o, struct str service, unsigned instance,
 void origins_json(const struct origins *o, struct json *j, const char *key)
 {
     json_open(j, key, '[');
-    each_instance(i, o)
-    {
+    list_each (it, after, &o->instances) {
+        struct instance *i = list_item(it, struct instance, link);
+
         char address[32];
         char since[32];
 
@@ -380,8 +400,9 @@ void origins_json(const struct origins *o, struct json *j, const char *key)
 void origins_each_restart(const struct origins *o,
     void (*call)(void *arg, const char *label, bool up, uint64_t restarts), void *arg)
 {
-    each_instance(i, o)
-    {
+    list_each (it, after, &o->instances) {
+        struct instance *i = list_item(it, struct instance, link);
+
         char label[128];
 
         if (!i->live)

@@ -101,8 +101,4 @@ void origins_gone(struct instance *i); /* stopped for good: frees it when nobody
 void origins_watch_leaving(struct origins *o);
 void origins_leave_init(struct origins *o);
 
-#define each_instance(i, o)                                                                        \
-    list_each (it_, after_, &(o)->instances)                                                       \
-        for (struct instance *i = list_item(it_, struct instance, link); i != NULL; i = NULL)
-
 #endif

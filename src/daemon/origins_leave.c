@@ -33,8 +33,9 @@ static bool is_busy(const struct instance *i, const json_t *list)
 
 static void end_idle(struct origins *o, const json_t *list)
 {
-    each_instance(i, o)
-    {
+    list_each (it, after, &o->instances) {
+        struct instance *i = list_item(it, struct instance, link);
+
         if (i->state == INSTANCE_LEAVING && i->pid != 0 && !is_busy(i, list))
             instance_end(i);
     }
@@ -70,14 +71,15 @@ static void look(struct pulse *p)
         return;
     }
     o->asked = true;
-    ask_put(&o->control->asks, &o->looking, edge, NULL, EDGE_STATUS, STR_NONE, NULL, 0,
-        LOOK_TIMEOUT, answered);
+    ask_put(&o->control->asks, &o->looking,
+        &(struct question){ .over = edge, .type = EDGE_STATUS, .timeout = LOOK_TIMEOUT }, answered);
 }
 
 void origins_watch_leaving(struct origins *o)
 {
-    each_instance(i, o)
-    {
+    list_each (it, after, &o->instances) {
+        struct instance *i = list_item(it, struct instance, link);
+
         if (i->state == INSTANCE_LEAVING && i->pid != 0) {
             pulse_set(&o->look, LOOK_EVERY);
             return;

@@ -86,7 +86,7 @@ static void reap(struct parent *p)
     int status;
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        if (!role_reaped(p, pid, status) && !requests_issuer_reaped(p, pid))
+        if (!role_reaped(p, pid, status) && !issuing_reaped(p, pid))
             processes_reaped(p->processes, pid, status);
     }
     check_ended(p);

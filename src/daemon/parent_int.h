@@ -5,8 +5,8 @@
  *         |                                                                               ^
  *         +------------------------------- control FAILED --------------------------------+
  *
- * Split over parent.c (life, signals), roles.c (starting and restarting roles)
- * and requests.c (what control asks for).
+ * Split over parent.c (life, signals), roles.c (starting and restarting roles),
+ * requests.c (what control asks for) and issuing.c (local certificates).
  */
 #ifndef WEIR_DAEMON_PARENT_INT_H
 #define WEIR_DAEMON_PARENT_INT_H
@@ -38,11 +38,7 @@ struct role_process {
 
 enum parent_state { PARENT_STARTING, PARENT_SERVING, PARENT_DRAINING, PARENT_ENDING };
 
-struct issuing { /* a local certificate that waits for the issuer, or is being issued */
-    struct list link;
-    uint64_t id;
-    struct buf body;
-};
+struct issuing; /* a local certificate that is asked for */
 
 struct parent {
     const struct serve_options *options;
@@ -55,10 +51,10 @@ struct parent {
     struct role_process roles[ROLE_COUNT];
     struct listeners *listeners;
     struct processes *processes;
-    struct list issuing;
+    struct list issuing; /* what waits */
+    struct issuing *issuing_now;
     pid_t issuer;
     struct channel *issuer_life;
-    bool issuer_answered;
     struct watch_fd signals;
     struct rlimit files; /* as we were started: for origin processes */
     struct pulse ping;
@@ -81,10 +77,13 @@ void roles_hang_up(struct parent *p);
 /* requests.c */
 extern const struct message_rule control_requests[];
 extern const struct message_rule role_answers[]; /* of the keeper and the edge */
-void requests_control_gone(struct parent *p);
 void requests_send_processes(struct parent *p, struct channel *control);
 void requests_process_exited(void *arg, uint64_t number, int status);
-bool requests_issuer_reaped(struct parent *p, pid_t pid);
+
+/* issuing.c */
+void issuing_ask(struct parent *p, uint64_t id, struct str body);
+void issuing_control_gone(struct parent *p);
+bool issuing_reaped(struct parent *p, pid_t pid);
 
 /* parent.c */
 void parent_ready(struct parent *p, struct str words, struct str json);

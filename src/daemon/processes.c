@@ -18,7 +18,7 @@
 #include "daemon/pack.h"
 #include "daemon/processes.h"
 
-enum { LINE_MAX_BYTES = 4096 };
+#define LINE_MAX_BYTES ((size_t)4096)
 
 struct process {
     struct watch_fd output; /* must stay first; what it writes */

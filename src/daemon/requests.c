@@ -123,20 +123,20 @@ static void on_bind(struct channel *c, struct message *m, void *arg)
 {
     struct role_process *rp = arg;
     struct unpack u = unpack_from(m->body);
-    struct str address = unpack_str(&u);
-    uint32_t backlog = unpack_u32(&u);
-    uint32_t count = unpack_u32(&u);
-    uint32_t mode = unpack_u32(&u);
+    struct listener_wish wish;
     const int *fds;
     unsigned n;
     struct err err;
 
+    wish.address = unpack_str(&u);
+    wish.backlog = unpack_u32(&u);
+    wish.count = unpack_u32(&u);
+    wish.mode = unpack_u32(&u) & 0777;
     if (!unpack_done(&u)) {
         malformed(rp);
         return;
     }
-    if (listeners_bind(
-            rp->parent->listeners, address, backlog, count, mode & 0777, &fds, &n, &err) == -1) {
+    if (listeners_bind(rp->parent->listeners, &wish, &fds, &n, &err) == -1) {
         refuse(c, LIFE_NOT_BOUND, m->id, &err);
         return;
     }
@@ -185,7 +185,7 @@ static int open_plain(const char *path, struct stat *st, struct err *err)
 
 static int open_key(const char *path, struct err *err)
 {
-    struct stat st;
+    struct stat st = { 0 };
     int fd = open_plain(path, &st, err);
 
     if (fd >= 0 && (st.st_mode & S_IROTH) != 0)
@@ -411,112 +411,12 @@ static void on_ask_usage(struct channel *c, struct message *m, void *arg)
 
 /* ---- local certificates ---- */
 
-static void issue_next(struct parent *p);
-
-static void issue_done(
-    struct parent *p, uint16_t type, struct str sentence, const int *fds, unsigned nfds)
-{
-    struct issuing *first = list_item(p->issuing.next, struct issuing, link);
-    struct channel *control = p->roles[ROLE_CONTROL].life;
-
-    if (control != NULL)
-        channel_send(control, type, first->id, sentence, fds, nfds);
-    p->issuer_answered = true;
-    list_remove(&first->link);
-    buf_free(&first->body);
-    free(first);
-}
-
-static void on_issued(struct channel *c, struct message *m, void *arg)
-{
-    (void)c;
-    issue_done(arg, m->type, m->body, m->fds, m->nfds);
-}
-
-static const struct message_rule issuer_answers[] = {
-    { LIFE_ISSUED, "ISSUED", 0, 1, on_issued },
-    { LIFE_NOT_ISSUED, "NOT_ISSUED", LIFE_SENTENCE_MAX, 0, on_issued },
-    { 0 },
-};
-
-static void issuer_gone(struct parent *p)
-{
-    if (p->issuer > 0 || p->issuer_life != NULL)
-        return;
-    if (!p->issuer_answered && !list_empty(&p->issuing))
-        issue_done(p, LIFE_NOT_ISSUED, STR("the process that issues certificates died"), NULL, 0);
-    issue_next(p);
-}
-
-static void issuer_closed(struct channel *c, void *arg)
-{
-    struct parent *p = arg;
-
-    channel_free(c);
-    p->issuer_life = NULL;
-    issuer_gone(p);
-}
-
-bool requests_issuer_reaped(struct parent *p, pid_t pid)
-{
-    if (pid != p->issuer)
-        return false;
-    p->issuer = 0;
-    issuer_gone(p);
-    return true;
-}
-
-/* One at a time: the first makes the authority that the next signs with. */
-static void issue_next(struct parent *p)
-{
-    struct issuing *first;
-    struct buf start;
-    int fd;
-
-    if (p->issuer > 0 || p->issuer_life != NULL || list_empty(&p->issuing))
-        return;
-    first = list_item(p->issuing.next, struct issuing, link);
-    p->issuer = role_spawn(p, "issuer", &fd);
-    p->issuer_answered = false;
-    if (p->issuer < 0) {
-        p->issuer = 0;
-        issue_done(
-            p, LIFE_NOT_ISSUED, STR("no process can be started to issue a certificate"), NULL, 0);
-        return;
-    }
-    p->issuer_life = channel_new(p->loop, fd, issuer_answers, issuer_closed, p);
-    buf_init(&start, CHANNEL_BODY_MAX);
-    pack_text(&start, p->plan.state);
-    buf_str(&start, buf_as_str(&first->body));
-    channel_send(p->issuer_life, LIFE_ISSUE, first->id, buf_as_str(&start), NULL, 0);
-    buf_free(&start);
-}
-
 static void on_issue(struct channel *c, struct message *m, void *arg)
 {
     struct role_process *rp = arg;
-    struct issuing *i = xcalloc(1, sizeof(*i));
 
     (void)c;
-    i->id = m->id;
-    buf_init(&i->body, CHANNEL_BODY_MAX);
-    buf_str(&i->body, m->body);
-    list_append(&rp->parent->issuing, &i->link);
-    issue_next(rp->parent);
-}
-
-void requests_control_gone(struct parent *p)
-{
-    /* What was asked by the one that died is of no use to the next; the first may be under way. */
-    list_each (it, after, &p->issuing) {
-        struct issuing *i = list_item(it, struct issuing, link);
-
-        if (p->issuer > 0 && it == p->issuing.next && !p->issuer_answered)
-            continue;
-        list_remove(&i->link);
-        buf_free(&i->body);
-        free(i);
-    }
+    issuing_ask(rp->parent, m->id, m->body);
 }
 
 /* ---- who may say what ---- */

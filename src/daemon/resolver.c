@@ -62,10 +62,6 @@ struct resolver {
     struct pulse patience; /* how long an apply waits for answers */
 };
 
-#define each_host(h, r)                                                                            \
-    list_each (it_, after_, &(r)->hosts)                                                           \
-        for (struct host *h = list_item(it_, struct host, link); h != NULL; h = NULL)
-
 /* ---- c-ares on the loop ---- */
 
 static void set_pulse(struct resolver *r)
@@ -225,8 +221,9 @@ void resolver_send_all(struct resolver *r, struct channel *edge)
                                                            : NULL;
 
     (void)edge;
-    each_host(h, r)
-    {
+    list_each (it, after, &r->hosts) {
+        struct host *h = list_item(it, struct host, link);
+
         if (h->n > 0)
             send_host(h, b);
     }
@@ -238,8 +235,9 @@ static void report(struct resolver *r)
 {
     void (*ready)(void *arg) = r->ready;
 
-    each_host(h, r)
-    {
+    list_each (it, after, &r->hosts) {
+        struct host *h = list_item(it, struct host, link);
+
         if (h->next && !h->answered)
             return;
     }
@@ -415,8 +413,9 @@ void resolver_free(struct resolver *r)
 {
     if (r == NULL)
         return;
-    each_host(h, r)
-    {
+    list_each (it, after, &r->hosts) {
+        struct host *h = list_item(it, struct host, link);
+
         h->live = h->next = false;
         if (!h->looking)
             host_free(h);
@@ -433,8 +432,9 @@ static void want(struct resolver *r, const struct service *s, const struct origi
 {
     struct host *found = NULL;
 
-    each_host(h, r)
-    {
+    list_each (it, after, &r->hosts) {
+        struct host *h = list_item(it, struct host, link);
+
         if (str_is(o->host, h->name))
             found = h;
     }
@@ -457,7 +457,11 @@ void resolver_prepare(
     bool names = false;
 
     r->next = b;
-    each_host(h, r) h->next = false;
+    list_each (it, after, &r->hosts) {
+        struct host *h = list_item(it, struct host, link);
+
+        h->next = false;
+    }
     for (size_t i = 0; i < b->nservices; i++)
         for (size_t k = 0; k < b->services[i].norigins; k++)
             names = names || b->services[i].origins[k].address.len == 0;
@@ -477,8 +481,9 @@ void resolver_follow(struct resolver *r, const struct blueprint *b)
 {
     (void)b;
     r->next = NULL;
-    each_host(h, r)
-    {
+    list_each (it, after, &r->hosts) {
+        struct host *h = list_item(it, struct host, link);
+
         h->live = h->next;
         h->next = false;
         if (!h->live && !h->looking)
@@ -491,8 +496,9 @@ void resolver_forget(struct resolver *r)
     r->next = NULL;
     r->ready = NULL;
     pulse_cancel(&r->patience);
-    each_host(h, r)
-    {
+    list_each (it, after, &r->hosts) {
+        struct host *h = list_item(it, struct host, link);
+
         h->next = false;
         if (!h->live && !h->looking)
             host_free(h);
@@ -502,8 +508,9 @@ void resolver_forget(struct resolver *r)
 void resolver_json(const struct resolver *r, struct json *j, const char *key)
 {
     json_open(j, key, '[');
-    each_host(h, r)
-    {
+    list_each (it, after, &r->hosts) {
+        struct host *h = list_item(it, struct host, link);
+
         json_open(j, NULL, '{');
         json_put_text(j, "name", h->name);
         json_open(j, "addresses", '[');

@@ -89,8 +89,12 @@ void control_drain(struct control *c, msec_t timeout, void (*done)(void *arg), v
     d->control = c;
     d->done = done;
     d->arg = arg;
-    ask_put(&c->asks, &d->ask, c->edge, NULL, EDGE_DRAIN,
-        (struct str){ (const char *)&body, sizeof(body) }, NULL, 0, timeout + ASK_TIMEOUT, drained);
+    ask_put(&c->asks, &d->ask,
+        &(struct question){ .over = c->edge,
+            .type = EDGE_DRAIN,
+            .body = (struct str){ (const char *)&body, sizeof(body) },
+            .timeout = timeout + ASK_TIMEOUT },
+        drained);
 }
 
 /* ---- what the edge says ---- */

@@ -128,7 +128,7 @@ static void life_closed(struct channel *c, void *arg)
     channel_free(c);
     rp->life = NULL;
     if (rp->role == ROLE_CONTROL)
-        requests_control_gone(rp->parent);
+        issuing_control_gone(rp->parent);
     if (rp->pid > 0)
         kill(rp->pid, SIGKILL);
     else

@@ -9,11 +9,8 @@
 #include "base/mem.h"
 #include "daemon/version.h"
 
-enum {
-    BUNDLE_MAX = 256 << 20,
-    SAVED_MAX = 64 << 20,
-    FILE_BYTES_MAX = 4 << 20,
-};
+enum { BUNDLE_MAX = 256 << 20, SAVED_MAX = 64 << 20 };
+#define FILE_BYTES_MAX ((size_t)4 << 20)
 
 struct version *version_new(struct blueprint *b, const char *path, const char *environment)
 {
@@ -62,7 +59,7 @@ static void put_base64(struct buf *to, const struct buf *from)
         uint32_t bits = 0;
 
         for (size_t k = 0; k < 3; k++)
-            bits = bits << 8 | (k < n ? (unsigned char)from->data[i + k] : 0);
+            bits = bits << 8 | (k < n ? (unsigned char)from->data[i + k] : 0U);
         for (size_t k = 0; k < 4; k++)
             buf_char(to, k <= n ? digits[bits >> (18 - 6 * k) & 63] : '=');
     }

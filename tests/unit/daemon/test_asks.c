@@ -6,7 +6,7 @@
 #include "check.h"
 #include "daemon/asks.h"
 
-struct question {
+struct asker {
     struct ask ask; /* must stay first */
     unsigned answers;
     unsigned nothings;
@@ -55,7 +55,7 @@ static void finish(void)
 
 static void answered(struct ask *a, struct message *m)
 {
-    struct question *q = (struct question *)(void *)a;
+    struct asker *q = (struct asker *)(void *)a;
 
     if (m == NULL) {
         q->nothings++;
@@ -69,9 +69,11 @@ static void answered(struct ask *a, struct message *m)
     }
 }
 
-static void put(struct question *q, msec_t timeout)
+static void put(struct asker *q, msec_t timeout)
 {
-    ask_put(&asks, &q->ask, mine, NULL, 5, STR("what"), NULL, 0, timeout, answered);
+    ask_put(&asks, &q->ask,
+        &(struct question){ .over = mine, .type = 5, .body = STR("what"), .timeout = timeout },
+        answered);
 }
 
 static uint64_t heard(void)
@@ -87,8 +89,8 @@ static uint64_t heard(void)
 
 static void an_answer_finds_its_question(void)
 {
-    struct question a = { 0 };
-    struct question b = { .more = true };
+    struct asker a = { 0 };
+    struct asker b = { .more = true };
     uint64_t id_a;
     uint64_t id_b;
 
@@ -112,8 +114,8 @@ static void an_answer_finds_its_question(void)
 
 static void a_death_answers_all_that_is_open(void)
 {
-    struct question a = { 0 };
-    struct question b = { 0 };
+    struct asker a = { 0 };
+    struct asker b = { 0 };
 
     start();
     put(&a, 60000);
@@ -130,14 +132,14 @@ static void a_death_answers_all_that_is_open(void)
 
 static void time_runs_out(void)
 {
-    struct question a = { 0 };
-    struct question late = { 0 };
-    struct question nobody = { 0 };
+    struct asker a = { 0 };
+    struct asker late = { 0 };
+    struct asker nobody = { 0 };
 
     start();
     put(&a, 5);
     put(&late, 60000);
-    ask_put(&asks, &nobody.ask, NULL, NULL, 5, STR_NONE, NULL, 0, 60000, answered);
+    ask_put(&asks, &nobody.ask, &(struct question){ .type = 5, .timeout = 60000 }, answered);
     while (a.nothings == 0 || nobody.nothings == 0)
         loop_once(loop, 1000);
     CHECK_U64(late.nothings, 0);

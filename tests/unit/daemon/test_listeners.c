@@ -23,7 +23,9 @@ static struct addr address_of(int fd)
 static int bind_it(struct listeners *l, const char *address, unsigned count, const int **fds,
     unsigned *n, struct err *err)
 {
-    return listeners_bind(l, str_from(address), 16, count, 0600, fds, n, err);
+    const struct listener_wish wish = { str_from(address), 16, count, 0600 };
+
+    return listeners_bind(l, &wish, fds, n, err);
 }
 
 static bool answers(const struct addr *a)
