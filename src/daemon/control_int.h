@@ -1,7 +1,8 @@
 /*
  * control - the role that knows the blueprint, and tells the others what to do.
  *
- * role_control.c: life; apply.c: a new blueprint, all of it or nothing;
+ * role_control.c: life; control_start.c: its beginning; apply.c, apply_steps.c: a
+ * new blueprint, all of it or nothing;
  * deliver.c: the live one to an edge or a keeper that has just started;
  * origins.c: origin processes; resolver.c: DNS; log_file.c; tickets.c;
  * admin.c, api*.c: the admin API; scrape.c: metrics; ready.c: what is printed.
@@ -105,6 +106,16 @@ char *control_state_path(const struct control *c, const char *name);
 char *control_admin_address(const struct control *c);
 void control_drain(struct control *c, msec_t timeout, void (*done)(void *arg), void *arg);
 void control_send_status(struct control *c, bool reloading, const char *text);
+
+/* ---- control_start.c ---- */
+
+/* The blueprint of the start, or what a former control had applied; ends the process without one. */
+struct version *control_load(struct control *c);
+/* Before there is a loop: the parent hears that there is no use in another try. */
+void control_give_up(int code);
+void control_send_plan(const struct plan *p);
+/* The first apply; takes the version. */
+void control_begin(struct control *c, struct version *v);
 
 /* ---- ready.c ---- */
 

@@ -15,19 +15,13 @@
 #include "daemon/log_ask.h"
 #include "daemon/origins.h"
 #include "daemon/pack.h"
-#include "daemon/problem_text.h"
 #include "daemon/resolver.h"
 #include "daemon/role.h"
 #include "daemon/say.h"
 #include "daemon/surroundings.h"
 #include "keeper/messages.h"
 
-enum {
-    ADMIN_BACKLOG = 64,
-    ADMIN_MODE = 0600,
-    UPKEEP_EVERY = 6 * 3600 * 1000, /* ms; local certificates are renewed in time */
-    PROBLEMS_MAX = 4 << 20,
-};
+enum { UPKEEP_EVERY = 6 * 3600 * 1000 }; /* ms; local certificates are renewed in time */
 
 char *control_state_path(const struct control *c, const char *name)
 {
@@ -315,183 +309,22 @@ static void tickets_changed(struct tickets *t)
         channel_send(c->edge, EDGE_TICKETS, 0, tickets_all(t), NULL, 0);
 }
 
-/* ---- starting ---- */
-
-static void print_problems(const struct problems *p, bool json)
-{
-    struct buf b;
-
-    buf_init(&b, PROBLEMS_MAX);
-    if (json) {
-        struct json j;
-
-        json_init(&j, &b, false);
-        json_open(&j, NULL, '{');
-        problem_json(p, &j, "problems");
-        json_close(&j, '}');
-        buf_char(&b, '\n');
-    } else {
-        problem_text(p, &b);
-    }
-    if (fd_write_all(STDERR_FILENO, b.data, b.len) == -1)
-        b.len = 0; /* nobody to tell */
-    buf_free(&b);
-}
-
-/* There is no loop yet: the parent hears it, and this process ends. */
-static void give_up(int code)
-{
-    unsigned char body[4] = { (unsigned char)code, 0, 0, 0 };
-
-    channel_send_now(ROLE_LIFELINE, LIFE_FAILED, 0, (struct str){ (char *)body, 4 }, NULL, 0);
-    _exit(code);
-}
-
-static struct version *load_file(struct control *c)
-{
-    struct blueprint_options options = {
-        .environment = c->start.environment[0] != '\0' ? c->start.environment : NULL,
-        .state = c->start.state_given ? c->start.state : NULL,
-    };
-    struct problems problems;
-    struct blueprint *b = blueprint_load(c->start.path, &options, &problems);
-
-    if (problems.n > 0)
-        print_problems(&problems, c->start.json);
-    problems_free(&problems);
-    if (b == NULL)
-        give_up(2);
-    return version_new(b, b->source.len > 0 ? b->source.at : c->start.path, c->start.environment);
-}
-
-/* What a former control had live; the file may have changed since, and that was not applied. */
-static struct version *load_applied(struct control *c)
-{
-    auto_free char *path = xasprintf("%s/control/applied.json", c->start.state);
-    struct version *v;
-    struct err err;
-
-    v = version_load(path, &err);
-    if (v == NULL)
-        say("%s; control reads %s instead", err.text, c->start.path);
-    return v;
-}
-
-static void send_plan(const struct plan *p)
-{
-    struct buf b;
-
-    buf_init(&b, START_BODY_MAX);
-    plan_pack(p, &b);
-    if (channel_send_now(ROLE_LIFELINE, LIFE_PLAN, 0, buf_as_str(&b), NULL, 0) == -1)
-        _exit(1);
-    buf_free(&b);
-}
-
-static void send_ready(struct control *c)
-{
-    struct buf words;
-    struct buf json;
-    struct buf body;
-
-    buf_init(&words, CHANNEL_BODY_MAX / 2 - 16);
-    buf_init(&json, CHANNEL_BODY_MAX / 2 - 16);
-    ready_write(c, &words, &json);
-    buf_init(&body, CHANNEL_BODY_MAX);
-    pack_str(&body, buf_as_str(&words));
-    pack_str(&body, buf_as_str(&json));
-    channel_send(c->life, LIFE_READY, 0, buf_as_str(&body), NULL, 0);
-    buf_free(&words);
-    buf_free(&json);
-    buf_free(&body);
-}
-
-static void fail_start(struct control *c, int code)
-{
-    unsigned char body[4] = { (unsigned char)code, 0, 0, 0 };
-
-    channel_send(c->life, LIFE_FAILED, 0, (struct str){ (char *)body, 4 }, NULL, 0);
-}
-
-static void started(void *arg, const struct apply_result *result)
-{
-    struct control *c = arg;
-
-    if (result->ok) {
-        send_ready(c);
-        return;
-    }
-    say("%s", result->err.text);
-    if (c->start.again)
-        _exit(1); /* the parent tries another, later; the edge serves on */
-    fail_start(c, err_exit_code(&result->err));
-}
-
-static void start_applying(struct control *c, struct version *v)
-{
-    struct apply_request first = { .path = v->path,
-        .environment = v->environment,
-        .loaded = blueprint_ref(v->blueprint),
-        .applied = v->applied };
-
-    apply_start(c, &first, started, c);
-    version_free(v);
-}
-
-struct beginning {
-    struct ask ask; /* must stay first */
-    struct control *control;
-    struct version *version;
-};
-
-static void admin_bound(struct ask *a, struct message *m)
-{
-    struct beginning *b = (struct beginning *)(void *)a;
-    struct control *c = b->control;
-
-    if (m == NULL || m->type != LIFE_BOUND || m->nfds != 1) {
-        if (m != NULL)
-            say("another Weir may be running with this state folder: %.*s", STR_ARG(m->body));
-        fail_start(c, 1);
-        free(b);
-        return;
-    }
-    admin_listen(c->admin, m->fds[0]);
-    m->fds[0] = -1;
-    start_applying(c, b->version);
-    free(b);
-}
-
-/* The admin socket first: who cannot have it is the second Weir on this state folder. */
-static void begin(struct control *c, struct version *v)
-{
-    struct beginning *b = xcalloc(1, sizeof(*b));
-    auto_free char *address = control_admin_address(c);
-
-    b->control = c;
-    b->version = v;
-    deliver_ask_socket(c, &b->ask, str_from(address), ADMIN_BACKLOG, ADMIN_MODE, admin_bound);
-}
-
 int role_control(void)
 {
     struct control c = { 0 };
-    struct version *v = NULL;
+    struct version *v;
     struct err err;
 
     arena_init(&c.arena, 4096);
     role_receive_start(&c.arena, &c.start);
-    if (c.start.again)
-        v = load_applied(&c);
-    if (v == NULL)
-        v = load_file(&c);
+    v = control_load(&c);
     if (surroundings_plan(v, &c.arena, &c.plan, &err) == -1 ||
         surroundings_make_folders(v, &c.plan, &err) == -1) {
         say("%s", err.text);
-        give_up(err_exit_code(&err));
+        control_give_up(err_exit_code(&err));
     }
     surroundings_enter_sandbox(v, &c.plan);
-    send_plan(&c.plan);
+    control_send_plan(&c.plan);
 
     c.loop = loop_new();
     asks_init(&c.asks, c.loop);
@@ -502,7 +335,7 @@ int role_control(void)
     c.life = channel_new(c.loop, ROLE_LIFELINE, from_parent, role_lifeline_closed, &c);
     timer_init(&c.upkeep, upkeep);
     timer_set(c.loop, &c.upkeep, loop_now(c.loop) + UPKEEP_EVERY);
-    begin(&c, v);
+    control_begin(&c, v);
     loop_run(c.loop);
     return 0;
 }
