@@ -37,11 +37,15 @@ def stories(names):
 
 
 def tail(path, lines=25):
+    """The end of a file, or what a sanitizer says in it."""
     try:
         with open(path, encoding="utf-8", errors="replace") as f:
-            return "".join(f.readlines()[-lines:])
+            rows = f.readlines()
     except OSError:
         return ""
+    first = next((i for i, row in enumerate(rows) if "ERROR: " in row or "WARNING: Thread" in row),
+                 None)
+    return "".join(rows[-lines:] if first is None else rows[first:first + 60])
 
 
 def report(story, why):

@@ -6,7 +6,8 @@ import time
 
 STEP = 250_000    # microseconds; timers fire in order when steps are small
 STEPS_MAX = 200   # a longer advance takes larger steps
-SETTLE_MAX = 0.25  # real seconds for the loops to look at one step
+LOOK = 0.004      # real seconds between two looks at what Weir's threads do
+SETTLE_MAX = 5  # real seconds for the loops to look at one step
 
 
 class Clock:
@@ -24,45 +25,51 @@ class Clock:
 
     def advance(self, usec, step=None):
         step = step or max(STEP, usec // STEPS_MAX)
+        self.settle()  # what was sent before is to be seen before
         while usec > 0:
             move = min(step, usec)
             usec -= move
             self.monotonic += move
             self.wall += move
             self.write()
-            settle(self.watched())
+            self.settle()
+
+    def settle(self):
+        """Returns when every thread of Weir has seen the clock, as far as it looks at it.
+
+        A loop with timers looks every 2 ms under a test clock: then it has been
+        around twice.  One without timers sleeps on, and stays as it was between
+        two looks; one that only waits for a processor is not asleep.
+        """
+        pids = self.watched()
+        if not pids:
+            return
+        before = last = threads(pids)
+        todo = set(before)
+        end = time.monotonic() + SETTLE_MAX
+        while todo and time.monotonic() < end:
+            time.sleep(LOOK)
+            now = threads(pids)
+            todo = {t for t in todo if t in now and now[t][1] < before[t][1] + 2
+                    and (now[t] != last.get(t) or now[t][0] == "R")}
+            last = now
 
     def close(self):
         self.page.close()
         os.close(self.fd)
 
 
-def switches(pids):
-    """{thread: how often it has gone to sleep}"""
+def threads(pids):
+    """{(pid, thread): (state, how often it has gone to sleep)}"""
     out = {}
     for pid in pids:
         try:
             for tid in os.listdir(f"/proc/{pid}/task"):
                 with open(f"/proc/{pid}/task/{tid}/status", encoding="ascii") as f:
-                    for line in f:
-                        if line.startswith("voluntary"):
-                            out[pid, tid] = int(line.split()[1])
+                    text = f.read()
+                state = text[text.index("State:") + 7:][:1]
+                count = text[text.rindex("\nvoluntary_ctxt_switches:") + 25:].split(None, 1)[0]
+                out[pid, tid] = (state, int(count))
         except (OSError, ValueError):
             continue
     return out
-
-
-def settle(pids):
-    """Returns when every thread that runs a loop has been around it twice."""
-    if not pids:
-        return
-    before = switches(pids)
-    end = time.monotonic() + SETTLE_MAX
-    moving = None
-    time.sleep(0.004)  # a loop under a test clock looks every 2 ms
-    while time.monotonic() < end:
-        now = switches(pids)
-        moving = [t for t in now if t in before and now[t] > before[t]]
-        if moving and all(now[t] >= before[t] + 2 for t in moving):
-            return
-        time.sleep(0.002)

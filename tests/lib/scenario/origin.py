@@ -79,6 +79,8 @@ class Origin:
     def where(self, options):
         self.tolerant = options.endswith("hearing anything")
         options = options.removesuffix("hearing anything").strip()
+        self.accepts = not options.endswith("never accepting")
+        options = options.removesuffix("never accepting").strip()
         match = re.fullmatch(
             r"(?:on unix)?(?:on ipv6)?(?:at (\S+))?(?: ?port of (\S+))?(?: ?tls (.+?))?", options)
         if match is None:
@@ -111,9 +113,20 @@ class Origin:
         sock.bind(self.where_to)
         if self.family == socket.AF_UNIX:
             os.chmod(self.where_to, 0o777)
-        sock.listen(1024)
+        sock.listen(1024 if self.accepts else 0)
         self.listener = sock
+        if not self.accepts:
+            self.fill_backlog()
+            return
         threading.Thread(target=self.accept, args=(sock,), daemon=True).start()
+
+    def fill_backlog(self):
+        """When nobody accepts and the backlog is full, the kernel leaves others without an answer."""
+        for _ in range(4):
+            filler = socket.socket(self.family, socket.SOCK_STREAM)
+            filler.setblocking(False)
+            filler.connect_ex(self.where_to)
+            self.sockets.add(filler)
 
     def stop(self):
         """Refuses connections, and resets those that are open; returns when all are gone."""

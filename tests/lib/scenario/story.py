@@ -47,6 +47,7 @@ class Story:
         self.programs = {}
         self.default_host = "example.test"
         self.allowance = 0  # virtual microseconds that waiting may still use up
+        self.pace = 20_000  # of it in one go
         self.ports = iter(self.port_slice())
         self.table = None
         self.line = None
@@ -136,7 +137,7 @@ class Story:
     # ---- time ----
 
     def watched(self):
-        return [pid for weir in self.weirs.values() if not weir.real_time for pid in weir.pids()]
+        return [pid for weir in self.weirs.values() if not weir.real_time for pid in weir.roles()]
 
     def tick(self, usec=50_000):
         self.clock.advance(usec)
@@ -145,18 +146,20 @@ class Story:
     def within(self, duration):
         """While waiting inside, virtual time passes, by at most this much."""
         from .language import duration as usec
-        before = self.allowance
-        self.allowance = usec(duration) if duration else before
+        before = self.allowance, self.pace
+        if duration:
+            self.allowance = usec(duration)
+            self.pace = max(20_000, self.allowance // 80)
         try:
             yield
         finally:
-            self.allowance = before
+            self.allowance, self.pace = before
 
     def on_wait(self):
         """Called every few milliseconds of waiting: true when time was moved."""
         if self.allowance <= 0:
             return False
-        move = min(20_000, self.allowance)
+        move = min(self.pace, self.allowance)
         self.allowance -= move
         self.tick(move)
         return True

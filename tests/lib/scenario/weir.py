@@ -158,6 +158,11 @@ class Weir:
                 continue
         return out
 
+    def roles(self):
+        """The pids of Weir's own processes, without the origins that it runs."""
+        return [pid for pid in self.pids()
+                if pid == self.process.pid or comm(pid).startswith("role=")]
+
     def pid(self, role):
         if role == "parent":
             return self.process.pid
@@ -247,6 +252,14 @@ class Weir:
         """What must not be in any story's output: crashes, sanitizer reports."""
         text = self.read("stderr") if os.path.exists(self.path("stderr")) else ""
         return [row for row in text.splitlines() if CRASH.search(row)]
+
+
+def comm(pid):
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as f:
+            return f.read()
+    except OSError:
+        return ""
 
 
 def is_json(row):
