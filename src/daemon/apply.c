@@ -6,6 +6,7 @@
  * configuration in the last step, so that a failure anywhere leaves what is
  * live as it is.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -304,7 +305,9 @@ void apply_edge_attached(struct control *c)
 
 struct key_again {
     struct ask ask; /* must stay first */
-    char name[64];
+    struct control *control;
+    uint8_t id[TLS_KEY_ID]; /* of the certificate that is live */
+    char name[80];
 };
 
 static void key_restored(struct ask *ask, struct message *m)
@@ -313,8 +316,10 @@ static void key_restored(struct ask *ask, struct message *m)
 
     if (m == NULL)
         say("certificate %s: the new keeper did not take its key", k->name);
-    else if (m->type != KEEPER_KEY_LOADED)
+    else if (m->type != KEEPER_KEY_LOADED || m->body.len < TLS_KEY_ID)
         say("certificate %s: %.*s", k->name, STR_ARG(m->body));
+    else if (memcmp(m->body.at, k->id, TLS_KEY_ID) != 0) /* renewed on disk, not applied yet */
+        timer_set(k->control->loop, &k->control->upkeep, loop_now(k->control->loop));
     free(k);
 }
 
@@ -325,9 +330,9 @@ void apply_keeper_attached(struct control *c)
     for (size_t i = 0; b != NULL && i < b->ncertificates; i++) {
         struct key_again *k = xcalloc(1, sizeof(*k));
 
-        memcpy(k->name, b->certificates[i].name.at,
-            b->certificates[i].name.len < sizeof(k->name) ? b->certificates[i].name.len
-                                                          : sizeof(k->name) - 1);
+        k->control = c;
+        memcpy(k->id, c->live->certificates[i].info.key_id, sizeof(k->id));
+        snprintf(k->name, sizeof(k->name), "%s", b->certificates[i].name.at);
         deliver_key(c, &k->ask, &b->certificates[i], key_restored);
     }
 }

@@ -190,18 +190,21 @@ static struct listener_set *find(struct listeners *l, struct str address)
     return NULL;
 }
 
-static int bind_new(struct listeners *l, const struct listener_wish *wish,
-    struct listener_set **out, struct err *err)
+/* NULL when it cannot be had. */
+static struct listener_set *bind_new(
+    struct listeners *l, const struct listener_wish *wish, struct err *err)
 {
     struct listener_set *s;
     struct addr a;
     int result;
 
-    if (l->n >= LISTENERS_MAX || wish->count < 1 || wish->count > LISTENER_SOCKETS_MAX)
-        return err_set(
+    if (l->n >= LISTENERS_MAX || wish->count < 1 || wish->count > LISTENER_SOCKETS_MAX) {
+        err_set(
             err, ERR_LIMIT, "listen_limit", "more than %d addresses to listen on", LISTENERS_MAX);
+        return NULL;
+    }
     if (addr_parse(wish->address, &a, err) == -1)
-        return -1;
+        return NULL;
     s = xcalloc(1, sizeof(*s));
     s->address = xstrndup(wish->address.at, wish->address.len);
     s->bound = a;
@@ -209,14 +212,12 @@ static int bind_new(struct listeners *l, const struct listener_wish *wish,
     l->n++;
     result = a.any.sa_family == AF_UNIX ? bind_unix(s, wish->backlog, wish->mode, err)
                                         : bind_tcp(s, wish->backlog, wish->count, err);
-    if (result == -1) {
-        if (a.any.sa_family == AF_UNIX)
-            s->n = 0; /* the file is somebody else's */
-        set_free(l, s);
-        return -1;
-    }
-    *out = s;
-    return 0;
+    if (result == 0)
+        return s;
+    if (a.any.sa_family == AF_UNIX)
+        s->n = 0; /* the file is somebody else's */
+    set_free(l, s);
+    return NULL;
 }
 
 int listeners_bind(struct listeners *l, const struct listener_wish *wish, const int **fds,
@@ -224,7 +225,9 @@ int listeners_bind(struct listeners *l, const struct listener_wish *wish, const 
 {
     struct listener_set *s = find(l, wish->address);
 
-    if (s == NULL && bind_new(l, wish, &s, err) == -1)
+    if (s == NULL)
+        s = bind_new(l, wish, err);
+    if (s == NULL)
         return -1;
     *fds = s->fds;
     *n = s->n;

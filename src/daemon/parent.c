@@ -156,6 +156,10 @@ static void ping(struct pulse *pulse)
     msec_t every = watchdog > 0 && watchdog / 3 < PING_EVERY ? watchdog / 3 : PING_EVERY;
 
     roles_ping(p);
+    if (p->state == PARENT_DRAINING && !role_is_well(p, ROLE_CONTROL)) {
+        say("control does not answer any more: stopping without it");
+        parent_end(p, 1);
+    }
     if (watchdog > 0 && (p->state != PARENT_SERVING || roles_are_well(p)))
         notify_systemd("WATCHDOG=1");
     pulse_set(&p->ping, every);

@@ -70,6 +70,7 @@ bool role_reaped(struct parent *p, pid_t pid, int status);
 /* Executes ourselves as a role with the other end of *life as its lifeline. -1 with errno. */
 pid_t role_spawn(const struct parent *p, const char *name, int *life);
 void roles_ping(struct parent *p);
+bool role_is_well(const struct parent *p, enum role r); /* runs, and has answered lately */
 bool roles_are_well(const struct parent *p);
 bool roles_are_gone(const struct parent *p);
 void roles_hang_up(struct parent *p);

@@ -291,12 +291,15 @@ void roles_ping(struct parent *p)
             channel_send(p->roles[r].life, LIFE_PING, 0, STR_NONE, NULL, 0);
 }
 
+bool role_is_well(const struct parent *p, enum role r)
+{
+    return p->roles[r].pid > 0 && time_nsec() - p->roles[r].answered < WELL_FOR * second;
+}
+
 bool roles_are_well(const struct parent *p)
 {
-    nsec_t now = time_nsec();
-
     for (unsigned r = 0; r < ROLE_COUNT; r++)
-        if (p->roles[r].pid == 0 || now - p->roles[r].answered > WELL_FOR * second)
+        if (!role_is_well(p, (enum role)r))
             return false;
     return true;
 }

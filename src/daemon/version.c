@@ -52,7 +52,8 @@ void version_free(struct version *v)
 
 static void put_base64(struct buf *to, const struct buf *from)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
 
     for (size_t i = 0; i < from->len; i += 3) {
         size_t n = from->len - i < 3 ? from->len - i : 3;
@@ -61,7 +62,7 @@ static void put_base64(struct buf *to, const struct buf *from)
         for (size_t k = 0; k < 3; k++)
             bits = bits << 8 | (k < n ? (unsigned char)from->data[i + k] : 0U);
         for (size_t k = 0; k < 4; k++)
-            buf_char(to, k <= n ? digits[bits >> (18 - 6 * k) & 63] : '=');
+            buf_char(to, digits[k <= n ? bits >> (18 - 6 * k) & 63 : 64]); /* the last fills up */
     }
 }
 
