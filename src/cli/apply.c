@@ -60,9 +60,10 @@ static int ask(const struct command_line *line, const char *path, struct str can
 
 /* Reads the file here and sends what it says. False: it cannot be read here either. */
 static bool ask_with_text(
-    const struct command_line *line, const char *path, json_t **answer, struct err *err)
+    const struct command_line *line, const char *given, json_t **answer, struct err *err)
 {
     const struct blueprint_options options = { command_option(line, "environment"), NULL };
+    auto_free char *path = xstrdup(given != NULL ? given : json_text_at(*answer, "path"));
     struct problems problems;
     struct blueprint *b = blueprint_load(path, &options, &problems);
     json_t *now = NULL;
@@ -114,7 +115,7 @@ static int run_apply(const struct command_line *line)
     if (ask(line, path, STR_NONE, &answer, &err) == -1)
         return command_fail(line, &err);
     problems_from(json_object_get(answer, "problems"), &problems);
-    if (path != NULL && could_not_read(&problems) && ask_with_text(line, path, &answer, &err)) {
+    if (could_not_read(&problems) && ask_with_text(line, path, &answer, &err)) {
         problems_free(&problems);
         problems_from(json_object_get(answer, "problems"), &problems);
     }

@@ -156,7 +156,7 @@ static void end(struct apply *a)
     timer_cancel(c->loop, &a->edge_timer);
     c->applying = NULL;
     if (a->failed) {
-        c->applies_refused++;
+        c->applies_refused += !a->unreadable;
         if (a->next != NULL) { /* not for a blueprint that could not even be read */
             origins_forget(c->origins);
             resolver_forget(c->resolver);
@@ -227,6 +227,7 @@ static void fail_with_problems(struct apply *a)
     for (size_t i = 0; i < a->problems.n && first == NULL; i++)
         if (!a->problems.at[i].warning)
             first = &a->problems.at[i];
+    a->unreadable = first != NULL && strcmp(first->id, "blueprint_open") == 0;
     if (first == NULL)
         err_set(&err, ERR_CONFIG, "blueprint_refused", "the blueprint cannot be read");
     else if (first->line > 0)

@@ -13,6 +13,7 @@ struct apply {
     unsigned step;
     unsigned pending;
     bool failed;
+    bool unreadable; /* the sandbox keeps the file from control: whoever asked sends its text */
     bool waits_for_edge;
     unsigned edges_lost;
     struct timer edge_timer;

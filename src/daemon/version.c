@@ -1,9 +1,12 @@
 /*
  * version - see version.h.
  */
+#include <fcntl.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/auto.h"
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -107,6 +110,18 @@ void version_bundle(const struct version *v, struct buf *out)
     json_close(&j, '}');
 }
 
+/* Readers see the old or the new file.  No fsync: a new control reads it from the page cache, and
+ * after a power failure nobody does, for `weir serve` begins with the blueprint's own file. */
+static int replace_file(const char *path, const struct buf *b, struct err *err)
+{
+    auto_free char *aside = xasprintf("%s.new", path);
+    auto_close int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    if (fd < 0 || fd_write_all(fd, b->data, b->len) == -1 || rename(aside, path) == -1)
+        return err_set(err, ERR_SYSTEM, "version_save", "%s cannot be written", path);
+    return 0;
+}
+
 int version_save(const struct version *v, const char *path, struct err *err)
 {
     struct json j;
@@ -122,7 +137,7 @@ int version_save(const struct version *v, const char *path, struct err *err)
     json_put_str(&j, "blueprint", v->blueprint->canonical);
     json_close(&j, '}');
     result = b.over ? err_set(err, ERR_LIMIT, "version_size", "the blueprint is too large to save")
-                    : fd_replace_file(path, b.data, b.len, 0600, err);
+                    : replace_file(path, &b, err);
     buf_free(&b);
     return result;
 }
