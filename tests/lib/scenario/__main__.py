@@ -61,7 +61,7 @@ def report(story, why):
                 out += ["  | " + row[:600] for row in text.splitlines()]
     for origin in story.origins.values():
         out.append(f"  -- origin {origin.name}: {origin.requests()} requests on "
-                   f"{origin.accepted} connections, {origin.broken or 'all well-formed'}")
+                   f"{origin.used} connections, {origin.broken or 'all well-formed'}")
     return "\n".join(out)
 
 

@@ -81,7 +81,7 @@ def dig(data, path, operator, wanted):
 
 ORIGIN = {
     "requests": lambda o, path: o.requests(path),
-    "connections": lambda o, _: o.accepted,
+    "connections": lambda o, _: o.used,
     "open": lambda o, _: o.open,
     "sent": lambda o, _: o.sent,
 }

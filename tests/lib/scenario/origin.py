@@ -65,7 +65,7 @@ class Origin:
         self.rules = []
         self.lock = threading.Lock()
         self.received = []  # messages, in order
-        self.accepted = 0
+        self.used = 0       # connections on which something came
         self.open = 0
         self.sent = 0       # bytes of all replies
         self.broken = []    # what Weir sent that is not HTTP
@@ -156,7 +156,6 @@ class Origin:
             except OSError:
                 return
             with self.lock:
-                self.accepted += 1
                 self.open += 1
                 self.sockets.add(sock)
             threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
@@ -211,6 +210,12 @@ class Connection:
         self.closing = False
 
     def run(self):
+        try:
+            self.stream.fill()
+        except wire.Closed:
+            return  # somebody only looked whether we are there
+        with self.origin.lock:
+            self.origin.used += 1
         while not self.closing:
             try:
                 self.request = wire.read_request_head(self.stream)
