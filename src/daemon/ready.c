@@ -54,27 +54,57 @@ static void put_route(struct buf *b, const struct route *r)
     }
 }
 
+/* The first listener with TLS, else the first. */
+static const struct listener *shown_listener(const struct blueprint *bp)
+{
+    for (size_t i = 0; i < bp->nlisteners; i++)
+        if (bp->listeners[i].tls.on)
+            return &bp->listeners[i];
+    return bp->nlisteners > 0 ? &bp->listeners[0] : NULL;
+}
+
+/* By a name that the certificate is for, so that it is accepted. */
+static void put_curl_tls(struct buf *b, const struct control *c, const struct listener *l)
+{
+    const struct certificate *certificate =
+        l->tls.certificates.n > 0 ? l->tls.certificate[0] : NULL;
+    const char *host = "localhost";
+    unsigned port = addr_port(&l->address);
+
+    if (certificate != NULL && certificate->local)
+        buf_printf(b, "--cacert %s/local/ca.crt ", c->plan.state);
+    if (certificate != NULL && certificate->hosts.n > 0 && certificate->hosts.at[0].at[0] != '*')
+        host = certificate->hosts.at[0].at;
+    if (strcmp(host, "localhost") != 0)
+        buf_printf(b, "--resolve %s:%u:127.0.0.1 ", host, port);
+    buf_printf(b, "https://%s:%u/\n", host, port);
+}
+
+static void put_curl(struct buf *b, const struct control *c, const struct listener *l)
+{
+    buf_text(b, "  curl ");
+    if (l->address.any.sa_family == AF_UNIX) {
+        buf_printf(b, "--unix-socket %s http://localhost/\n", l->address.un.sun_path);
+    } else if (l->tls.on) {
+        put_curl_tls(b, c, l);
+    } else {
+        put_url(b, l);
+        buf_text(b, "/\n");
+    }
+}
+
 static void put_trials(struct buf *b, const struct control *c)
 {
     const struct blueprint *bp = c->live->blueprint;
+    const struct listener *l = shown_listener(bp);
     const struct service *run = NULL;
 
     for (size_t i = 0; i < bp->nservices && run == NULL; i++)
         if (bp->services[i].run.command.n > 0)
             run = &bp->services[i];
     buf_text(b, "\ntry:\n");
-    if (bp->nlisteners > 0) {
-        const struct listener *l = &bp->listeners[bp->nlisteners - 1];
-
-        buf_text(b, "  curl ");
-        if (l->tls.on && l->tls.certificates.n > 0 && l->tls.certificate[0]->local)
-            buf_printf(b, "--cacert %s/local/ca.crt ", c->plan.state);
-        if (l->address.any.sa_family == AF_UNIX)
-            buf_printf(b, "--unix-socket %s http://localhost/", l->address.un.sun_path);
-        else
-            put_url(b, l), buf_text(b, "/");
-        buf_char(b, '\n');
-    }
+    if (l != NULL)
+        put_curl(b, c, l);
     buf_printf(b, "  weir status --state %s\n", c->plan.state);
     buf_printf(b, "  weir top --state %s\n", c->plan.state);
     if (run != NULL)
