@@ -15,7 +15,6 @@
 #include "edge/passage.h"
 
 enum {
-    ACCEPT_ROUND = 64,
     ADVANCE_STEPS = 64, /* in one go: then the other connections have their turn */
     ACCEPT_PAUSE = 100, /* ms without accepting when descriptors have run out */
     LINGER_TIME = 2000,
@@ -70,6 +69,11 @@ void conn_begin_close(struct conn *c)
 {
     if (!stream_uncork(&c->s)) {
         conn_close(c);
+        return;
+    }
+    if (c->asked_to_close && !stream_blocked(&c->s) && c->s.in.at == c->s.in.end &&
+        (!c->s.readable || c->s.hangup)) {
+        conn_close(c); /* it will not send more: there is nothing to linger for */
         return;
     }
     c->phase = CONN_LINGER;
@@ -322,26 +326,23 @@ static void begin(struct acceptor *a, int fd, const struct addr *from)
     } else {
         timer_set(w->loop, &c->timer, loop_now(w->loop) + conn_limits(c)->header_timeout);
     }
-    if (loop_add(w->loop, &c->s.watch) == -1)
+    /* Before the loop knows of it: a connection for one request may never need to. */
+    c->s.readable = true;
+    conn_advance(c);
+    if (c->phase != CONN_CLOSED && loop_add(w->loop, &c->s.watch) == -1)
         conn_close(c);
 }
 
+/* One at a time: the loop says again when more wait, which costs less than asking in vain. */
 void conn_accept(struct acceptor *a)
 {
-    for (int i = 0; i < ACCEPT_ROUND && a->listener != NULL; i++) {
-        struct addr from = { .len = sizeof(from.un) };
-        int fd = accept4(a->watch.fd, &from.any, &from.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    struct addr from = { .len = sizeof(from.un) };
+    int fd = accept4(a->watch.fd, &from.any, &from.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-        if (fd >= 0) {
-            begin(a, fd, &from);
-            continue;
-        }
-        if (errno == ECONNABORTED || errno == EINTR)
-            continue;
-        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-            worker_count_refusal(a->worker, "out_of_descriptors");
-            worker_pause_acceptor(a, ACCEPT_PAUSE);
-        }
-        return;
+    if (fd >= 0) {
+        begin(a, fd, &from);
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+        worker_count_refusal(a->worker, "out_of_descriptors");
+        worker_pause_acceptor(a, ACCEPT_PAUSE);
     }
 }

@@ -47,10 +47,11 @@ struct conn {
     struct ip peer;
     uint16_t peer_port;
     uint8_t phase;
-    bool advancing;   /* inside conn_advance(): who ends a passage need not call it */
-    bool close_after; /* the present response is the last */
-    bool counted;     /* in addresses */
-    bool chunked_out; /* the response's body goes out in chunks */
+    bool advancing;      /* inside conn_advance(): who ends a passage need not call it */
+    bool asked_to_close; /* the client sends no further request */
+    bool close_after;    /* the present response is the last */
+    bool counted;        /* in addresses */
+    bool chunked_out;    /* the response's body goes out in chunks */
     bool tunnel;
     bool retired; /* no further request */
     uint32_t nrequests;

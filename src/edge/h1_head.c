@@ -90,6 +90,7 @@ static void head_complete(struct conn *c, size_t length)
     p->was_parsed = true;
     c->phase = CONN_PASSAGE;
     c->nrequests++;
+    c->asked_to_close = !p->head.keep_alive;
     c->close_after =
         !p->head.keep_alive || c->worker->draining || c->acceptor->listener == NULL ||
         (conn_limits(c)->max_requests > 0 && c->nrequests >= conn_limits(c)->max_requests);

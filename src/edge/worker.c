@@ -84,6 +84,10 @@ void worker_add_acceptor(struct worker *w, struct str address, int fd)
     a = xcalloc(1, sizeof(*a));
     /* Connections inherit it: one call here instead of one for each. */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    /* Nor are we woken for one that has not said anything yet; after a second we are. That second
+     * is the kernel's, so not where a test holds the clock. */
+    if (!time_is_test_clock())
+        setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &one, sizeof(one));
     a->watch.fd = fd;
     a->watch.ready = on_accept;
     a->refs = 1;
