@@ -44,32 +44,41 @@ void help_command(const struct command *c, FILE *to)
     print_options(common, to);
 }
 
-static void help_json(void)
+static void put_command(struct json *j, const struct command *c)
+{
+    json_open(j, NULL, '{');
+    json_put_text(j, "name", c->name);
+    json_put_text(j, "arguments", c->arguments);
+    json_put_text(j, "help", c->help);
+    json_put_text(j, "details", c->details);
+    json_open(j, "options", '[');
+    for (const struct option *o = c->options; o != NULL && o->name != NULL; o++) {
+        json_open(j, NULL, '{');
+        json_put_text(j, "name", o->name);
+        json_put_text(j, "value", o->value);
+        json_put_text(j, "help", o->help);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+    json_close(j, '}');
+}
+
+/* One command, or with NULL a list of all. */
+static void help_json(const struct command *one)
 {
     struct buf b;
     struct json j;
 
     buf_init(&b, 1 << 20);
     json_init(&j, &b, false);
-    json_open(&j, NULL, '[');
-    for (const struct command *const *c = commands; *c != NULL; c++) {
-        json_open(&j, NULL, '{');
-        json_put_text(&j, "name", (*c)->name);
-        json_put_text(&j, "arguments", (*c)->arguments);
-        json_put_text(&j, "help", (*c)->help);
-        json_put_text(&j, "details", (*c)->details);
-        json_open(&j, "options", '[');
-        for (const struct option *o = (*c)->options; o != NULL && o->name != NULL; o++) {
-            json_open(&j, NULL, '{');
-            json_put_text(&j, "name", o->name);
-            json_put_text(&j, "value", o->value);
-            json_put_text(&j, "help", o->help);
-            json_close(&j, '}');
-        }
+    if (one != NULL) {
+        put_command(&j, one);
+    } else {
+        json_open(&j, NULL, '[');
+        for (const struct command *const *c = commands; *c != NULL; c++)
+            put_command(&j, *c);
         json_close(&j, ']');
-        json_close(&j, '}');
     }
-    json_close(&j, ']');
     printf("%s\n", buf_cstr(&b));
     buf_free(&b);
 }
@@ -81,7 +90,7 @@ static int run_help(const struct command_line *line)
 
     if (line->nargs == 0) {
         if (line->json)
-            help_json();
+            help_json(NULL);
         else
             help_all(stdout);
         return 0;
@@ -92,7 +101,10 @@ static int run_help(const struct command_line *line)
             "there is no command \"%s\"; \"weir help\" lists them", line->args[0]);
         return command_fail(line, &err);
     }
-    help_command(c, stdout);
+    if (line->json)
+        help_json(c);
+    else
+        help_command(c, stdout);
     return 0;
 }
 
