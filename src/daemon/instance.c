@@ -21,9 +21,8 @@
 #include "daemon/say.h"
 
 enum {
-    PROBE_EVERY = 20,  /* ms between tries to connect to a process that starts */
-    LEAVE_MOST = 5000, /* for requests under way, when stop_timeout is longer */
-    HEALTHY_FOR = 60,  /* seconds up after which the backoff begins anew */
+    PROBE_EVERY = 20, /* ms between tries to connect to a process that starts */
+    HEALTHY_FOR = 60, /* seconds up after which the backoff begins anew */
 };
 
 /* ---- specification ---- */
@@ -414,8 +413,6 @@ void instance_died(struct instance *i, int status)
 
 void instance_stop(struct instance *i, bool at_once)
 {
-    msec_t wait = i->spec->stop_timeout < LEAVE_MOST ? i->spec->stop_timeout : LEAVE_MOST;
-
     timer_cancel(loop_of(i), &i->backoff);
     stop_probing(i);
     switch (i->state) {
@@ -436,7 +433,7 @@ void instance_stop(struct instance *i, bool at_once)
         if (at_once) {
             instance_end(i);
         } else {
-            pulse_set(&i->limit, wait);
+            pulse_set(&i->limit, i->spec->stop_timeout);
             origins_watch_leaving(i->all);
         }
         break;
