@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/auto.h"
+#include "base/bug.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "cli/command.h"
@@ -201,6 +203,34 @@ static int unknown_command(const char *name)
     return command_fail(NULL, &err);
 }
 
+/* What the command prints for a file to be, as a string in an object. */
+static int run_as_json(const struct command_line *line)
+{
+    FILE *out = stdout;
+    auto_free char *text = NULL;
+    size_t len = 0;
+    struct buf b;
+    struct json j;
+    int code;
+
+    stdout = open_memstream(&text, &len);
+    MUST(stdout != NULL);
+    code = line->command->run(line);
+    fclose(stdout);
+    stdout = out;
+    if (code != 0)
+        return code;
+    buf_init(&b, 1 << 24);
+    json_init(&j, &b, false);
+    json_open(&j, NULL, '{');
+    json_put_text(&j, "command", line->command->name);
+    json_put_str(&j, "text", (struct str){ text, len });
+    json_close(&j, '}');
+    puts(buf_cstr(&b));
+    buf_free(&b);
+    return 0;
+}
+
 int command_main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "help";
@@ -222,7 +252,7 @@ int command_main(int argc, char **argv)
         help_command(command, stdout);
         code = 0;
     } else {
-        code = command->run(&line);
+        code = command->prints_a_file && line.json ? run_as_json(&line) : command->run(&line);
     }
     if (fflush(stdout) != 0 && code == 0) {
         err_set(&err, ERR_SYSTEM, "output", "cannot write the output");

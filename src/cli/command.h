@@ -40,6 +40,7 @@ struct command {
     const struct option *options; /* NULL: none but the common ones */
     unsigned min_args;
     unsigned max_args;
+    bool prints_a_file; /* a script, a page: with --json it becomes {"command":..., "text":...} */
     /* Returns the exit code. */
     int (*run)(const struct command_line *line);
 };

@@ -147,5 +147,6 @@ const struct command command_completion = {
                "For fish:  weir completion fish > /etc/fish/completions/weir.fish",
     .min_args = 1,
     .max_args = 1,
+    .prints_a_file = true,
     .run = run_completion,
 };

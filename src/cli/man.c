@@ -88,5 +88,6 @@ const struct command command_man = {
     .name = "man",
     .arguments = "",
     .help = "Prints the man page weir(1) as roff: weir man | man -l -",
+    .prints_a_file = true,
     .run = run_man,
 };

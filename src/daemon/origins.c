@@ -378,13 +378,15 @@ void origins_json(const struct origins *o, struct json *j, const char *key)
     json_open(j, key, '[');
     list_each (it, after, &o->instances) {
         struct instance *i = list_item(it, struct instance, link);
-
+        char name[256];
         char address[32];
         char since[32];
 
+        snprintf(name, sizeof(name), "%s/%u", i->service, i->index);
         snprintf(address, sizeof(address), "127.0.0.1:%u", i->port);
         time_format_rfc3339(i->since, since);
         json_open(j, NULL, '{');
+        json_put_text(j, "name", name);
         json_put_text(j, "service", i->service);
         json_put_u64(j, "instance", i->index);
         json_put_text(j, "state", instance_state_word(i));
