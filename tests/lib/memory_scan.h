@@ -16,11 +16,12 @@
 
 #include "base/bug.h"
 #include "base/mem.h"
+#include "base/sanitized.h"
 
 /* -1 when it cannot be looked at. */
 static inline int memory_scan(pid_t pid, const void *needle, size_t len)
 {
-    enum { STEP = 1 << 20 };
+    enum { STEP = 1 << 20, SHADOW = 1 << 30 }; /* a sanitizer's own maps are terabytes */
     char path[64];
     char line[512];
     char *window = xmalloc(STEP + len);
@@ -39,6 +40,8 @@ static inline int memory_scan(pid_t pid, const void *needle, size_t len)
         unsigned long from = strtoul(line, &rest, 16);
         unsigned long to = *rest == '-' ? strtoul(rest + 1, NULL, 16) : 0;
 
+        if (sanitized && to - from > SHADOW)
+            continue;
         /* Windows overlap by len - 1, so that nothing hides across an edge. */
         for (unsigned long at = from; at < to && found == 0; at += STEP) {
             size_t want = to - at < STEP + len - 1 ? to - at : STEP + len - 1;
