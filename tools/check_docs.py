@@ -2,7 +2,7 @@
 """check_docs.py WEIR - are the documents true?
 
 Links lead somewhere, commands exist with their options, every whole blueprint that is shown loads,
-and the reference pages are what the tables say.
+and the reference pages can be made.
 """
 import json
 import pathlib
@@ -27,7 +27,10 @@ def pages():
 
 def link_complaints(page, text):
     for target in LINK.findall(text):
-        if "://" not in target and not (page.parent / target).exists():
+        path = (page.parent / target).resolve()
+        if path.parent == make_docs.REFERENCE and path.name in make_docs.PAGES:
+            continue  # make docs writes it
+        if "://" not in target and not path.exists():
             yield f"{page.relative_to(ROOT)}: nothing at {target}"
 
 
@@ -78,8 +81,10 @@ def main(weir):
         found += link_complaints(page, text)
         found += command_complaints(page, text, commands)
         found += blueprint_complaints(page, text, weir)
+    found += [f"docs/reference/{name}: cannot be made" for name, make in make_docs.PAGES.items()
+              if not make(weir).startswith("# ")]
     print("\n".join(found) or "docs: ok")
-    return 1 if found or make_docs.main(weir, "--check") else 0
+    return 1 if found else 0
 
 
 if __name__ == "__main__":
