@@ -105,6 +105,7 @@ void schema_each(schema_visit *visit, void *ctx)
 struct finding {
     struct str name; /* as asked, without what stands for names and indexes */
     bool whole;      /* a path, not one word */
+    bool tail;       /* or the end of one: retry.budget */
     struct schema_match *out;
     size_t max;
     size_t n;
@@ -134,9 +135,13 @@ static void find_one(void *ctx, const struct word *w, const char *path, unsigned
     struct finding *f = ctx;
     char plain[128];
     struct str is = f->whole ? plain_path(path, plain) : str_from(w->name);
-    unsigned d = str_distance(is, f->name);
+    unsigned d;
 
     (void)depth;
+    if (f->tail && is.len > f->name.len && is.at[is.len - f->name.len - 1] == '.' &&
+        str_ends(is, f->name))
+        is = f->name;
+    d = str_distance(is, f->name);
     if (d > 0 && d >= f->distance)
         return;
     if (d == 0 && str_eq(is, f->name) && f->n < f->max) {
@@ -183,6 +188,7 @@ size_t schema_find(
     bool whole = memchr(name.at, '.', name.len) != NULL || memchr(name.at, '[', name.len) != NULL;
     struct finding f = { .name = whole ? strip_names(name, text) : name,
         .whole = whole,
+        .tail = whole,
         .out = out,
         .max = max,
         .distance = 5 };
