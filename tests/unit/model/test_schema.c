@@ -237,6 +237,7 @@ static void words_are_found_by_path_and_by_name(void)
 {
     CHECK_STR(str_from(found("services.NAME.retry.budget", 1)), "services.NAME.retry.budget");
     CHECK_STR(str_from(found("services.retry.budget", 1)), "services.NAME.retry.budget");
+    CHECK_STR(str_from(found("retry.budget", 1)), "services.NAME.retry.budget");
     CHECK_STR(str_from(found("services.shop.retry.budget", 1)), "services.NAME.retry.budget");
     CHECK_STR(
         str_from(found("services.shop.origins[0].weight", 1)), "services.NAME.origins[].weight");
