@@ -85,7 +85,7 @@ static void put_certificates(struct json *j, const struct version *v)
     json_close(j, ']');
 }
 
-static void put_processes(struct json *j, struct str usage)
+static void put_processes(struct json *j, const struct control *c, struct str usage)
 {
     struct process_usage u;
 
@@ -94,7 +94,7 @@ static void put_processes(struct json *j, struct str usage)
         json_open(j, NULL, '{');
         json_put_str(j, "role", u.role);
         json_put_u64(j, "pid", u.pid);
-        json_put_u64(j, "restarts", u.restarts);
+        json_put_u64(j, "restarts", u.restarts + origins_restarts(c->origins, u.role));
         json_put_double(j, "cpu_seconds", (double)u.cpu / 1e6);
         json_put_u64(j, "resident_bytes", u.resident);
         json_put_u64(j, "descriptors", u.fds);
@@ -123,7 +123,7 @@ static void status_gathered(void *arg, const struct gathered *g)
         put_listeners(&j, c->live->blueprint);
         put_certificates(&j, c->live);
     }
-    put_processes(&j, buf_as_str(&g->usage));
+    put_processes(&j, c, buf_as_str(&g->usage));
     origins_json(c->origins, &j, "origins");
     buf_text(&b, ",\"edge\":"); /* its own object goes in as it came */
     if (g->edge.len > 0)

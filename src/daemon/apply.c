@@ -160,8 +160,10 @@ static void end(struct apply *a)
         if (a->next != NULL) { /* not for a blueprint that could not even be read */
             origins_forget(c->origins);
             resolver_forget(c->resolver);
-            deliver_keep(c, c->live);
         }
+        /* A control that is new and has nothing live yet does not know what the edge has. */
+        if (a->next != NULL && c->live != NULL)
+            deliver_keep(c, c->live);
         /* The edge may hold sockets of listeners that were never opened. */
         if (c->live != NULL && c->edge != NULL && a->step == sizeof(steps) / sizeof(steps[0]))
             apply_edge_attached(c);

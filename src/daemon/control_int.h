@@ -14,6 +14,7 @@
 
 #include "daemon/asks.h"
 #include "daemon/messages.h"
+#include "daemon/pulse.h"
 #include "daemon/start.h"
 #include "daemon/tickets.h"
 #include "daemon/version.h"
@@ -52,6 +53,7 @@ struct control {
     struct resolver *resolver;
     struct admin *admin;
     struct timer upkeep;
+    struct pulse retry; /* of what a former control had applied */
     uint64_t applies_ok;
     uint64_t applies_refused;
     bool draining;

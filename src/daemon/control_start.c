@@ -16,7 +16,7 @@
 #include "daemon/role.h"
 #include "daemon/say.h"
 
-enum { ADMIN_BACKLOG = 64, ADMIN_MODE = 0600, PROBLEMS_MAX = 4 << 20 };
+enum { ADMIN_BACKLOG = 64, ADMIN_MODE = 0600, PROBLEMS_MAX = 4 << 20, RETRY_AFTER = 1000 };
 
 static void print_problems(const struct problems *p, bool json)
 {
@@ -131,8 +131,9 @@ static void started(void *arg, const struct apply_result *result)
     }
     say("%s", result->err.text);
     if (c->start.again)
-        _exit(1); /* the parent tries another, later; the edge serves on */
-    fail_start(c, err_exit_code(&result->err));
+        pulse_set(&c->retry, RETRY_AFTER); /* the edge serves on meanwhile */
+    else
+        fail_start(c, err_exit_code(&result->err));
 }
 
 static void start_applying(struct control *c, struct version *v)
@@ -151,6 +152,14 @@ struct beginning {
     struct control *control;
     struct version *version;
 };
+
+static void retry(struct pulse *p)
+{
+    struct control *c = list_item(p, struct control, retry);
+
+    if (c->live == NULL && c->applying == NULL && !c->draining)
+        start_applying(c, control_load(c));
+}
 
 static void admin_bound(struct ask *a, struct message *m)
 {
@@ -176,6 +185,7 @@ void control_begin(struct control *c, struct version *v)
     struct beginning *b = xcalloc(1, sizeof(*b));
     auto_free char *address = control_admin_address(c);
 
+    pulse_init(&c->retry, c->loop, retry);
     b->control = c;
     b->version = v;
     deliver_ask_socket(c, &b->ask, str_from(address), ADMIN_BACKLOG, ADMIN_MODE, admin_bound);

@@ -399,6 +399,19 @@ void origins_json(const struct origins *o, struct json *j, const char *key)
     json_close(j, ']');
 }
 
+uint64_t origins_restarts(const struct origins *o, struct str label)
+{
+    list_each (it, after, &o->instances) {
+        const struct instance *i = list_item(it, struct instance, link);
+        char text[128];
+
+        snprintf(text, sizeof(text), "%s/%u", i->service, i->index);
+        if (i->live && str_is(label, text))
+            return i->restarts;
+    }
+    return 0;
+}
+
 void origins_each_restart(const struct origins *o,
     void (*call)(void *arg, const char *label, bool up, uint64_t restarts), void *arg)
 {

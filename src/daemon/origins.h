@@ -45,6 +45,8 @@ int origins_act(struct origins *o, struct str service, unsigned instance,
 
 /* An array of {service, instance, state, pid, address, restarts, since}. */
 void origins_json(const struct origins *o, struct json *j, const char *key);
+/* Of "SERVICE/INSTANCE"; 0 for what is none. */
+uint64_t origins_restarts(const struct origins *o, struct str label);
 void origins_each_restart(const struct origins *o,
     void (*call)(void *arg, const char *label, bool up, uint64_t restarts), void *arg);
 
