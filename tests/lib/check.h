@@ -25,8 +25,8 @@ static int check_failures;
         unsigned long long want_ = (unsigned long long)(want);                                     \
         if (got_ != want_) {                                                                       \
             check_failures++;                                                                      \
-            fprintf(stderr, "%s:%d: %s is %llu, not %llu\n", __FILE__, __LINE__, #got, got_,       \
-                want_);                                                                            \
+            fprintf(                                                                               \
+                stderr, "%s:%d: %s is %llu, not %llu\n", __FILE__, __LINE__, #got, got_, want_);   \
         }                                                                                          \
     } while (0)
 
@@ -68,6 +68,9 @@ static int check_run(const struct check_case *cases, size_t n)
         static const struct check_case cases[] = { __VA_ARGS__ };                                  \
         return check_run(cases, sizeof(cases) / sizeof(cases[0]));                                 \
     }
-#define CASE(f) { #f, f }
+#define CASE(f)                                                                                    \
+    {                                                                                              \
+#f, f                                                                                      \
+    }
 
 #endif
