@@ -108,6 +108,7 @@ static void send_ready(struct control *c)
     buf_init(&body, CHANNEL_BODY_MAX);
     pack_str(&body, buf_as_str(&words));
     pack_str(&body, buf_as_str(&json));
+    pack_u32(&body, c->live->blueprint->log.to == LOG_STDOUT);
     channel_send(c->life, LIFE_READY, 0, buf_as_str(&body), NULL, 0);
     buf_free(&words);
     buf_free(&json);

@@ -32,7 +32,8 @@
  *   any -> parent      LIFE_PONG        empty
  *   control -> parent  LIFE_PLAN        struct plan, see start.h: before its sandbox goes up
  *                      LIFE_FAILED      u32 exit code: cannot start, and has said why; ends Weir
- *                      LIFE_READY       text for people, text of JSON: it serves
+ *                      LIFE_READY       text for people, text of JSON, u32 1 when stdout is the
+ *                                       request log's: it serves
  *                      LIFE_STATUS      u32 1 while an apply is under way, text: one line (systemd)
  *                      LIFE_STOPPED     empty: drained; ends Weir
  *                      LIFE_BIND        text address, u32 backlog, u32 count, u32 mode (unix sockets)

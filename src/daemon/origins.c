@@ -19,6 +19,17 @@ struct origins *origins_new(struct control *c)
     return o;
 }
 
+void origins_free(struct origins *o)
+{
+    if (o == NULL)
+        return;
+    list_each (it, after, &o->instances)
+        instance_free(list_item(it, struct instance, link));
+    ask_cancel(&o->looking);
+    pulse_free(&o->look);
+    free(o);
+}
+
 /* ---- what the edge knows ---- */
 
 /* Until a blueprint is live, a service has the processes that were made for it alone. */

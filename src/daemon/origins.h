@@ -18,6 +18,8 @@
 #include "daemon/control_int.h"
 
 struct origins *origins_new(struct control *c);
+/* Forgets the processes, and lets them live. */
+void origins_free(struct origins *o);
 
 /* A process that a former control started (LIFE_PROCESS), before the first origins_follow(). */
 void origins_adopt(struct origins *o, uint64_t number, uint64_t pid, struct str note);

@@ -165,14 +165,17 @@ static void ping(struct pulse *pulse)
     pulse_set(&p->ping, every);
 }
 
-void parent_ready(struct parent *p, struct str words, struct str json)
+void parent_ready(struct parent *p, struct str words, struct str json, bool log_on_stdout)
 {
     int fd = p->options->ready_fd;
 
     if (p->state != PARENT_STARTING)
         return; /* a new control took over: nothing has changed for anybody */
     p->state = PARENT_SERVING;
-    printf("%.*s\n", STR_ARG(p->options->json ? json : words));
+    if (p->options->json)
+        printf("%.*s\n", STR_ARG(json));
+    else
+        fprintf(log_on_stdout ? stderr : stdout, "%.*s\n", STR_ARG(words));
     fflush(stdout);
     if (fd >= 0 && (fd_write_all(fd, json.at, json.len) == -1 || fd_write_all(fd, "\n", 1) == -1))
         say("cannot write to descriptor %d: %s", fd, strerror(errno));

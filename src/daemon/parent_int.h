@@ -87,7 +87,8 @@ void issuing_control_gone(struct parent *p);
 bool issuing_reaped(struct parent *p, pid_t pid);
 
 /* parent.c */
-void parent_ready(struct parent *p, struct str words, struct str json);
+/* Says that Weir serves; words for people keep out of the way of a log on stdout. */
+void parent_ready(struct parent *p, struct str words, struct str json, bool log_on_stdout);
 void parent_drain(struct parent *p);
 void parent_end(struct parent *p, int exit_code);
 

@@ -83,10 +83,11 @@ static void on_ready(struct channel *c, struct message *m, void *arg)
     struct unpack u = unpack_from(m->body);
     struct str words = unpack_str(&u);
     struct str json = unpack_str(&u);
+    bool log_on_stdout = unpack_u32(&u) != 0;
 
     (void)c;
     if (unpack_done(&u))
-        parent_ready(rp->parent, words, json);
+        parent_ready(rp->parent, words, json, log_on_stdout);
     else
         malformed(rp);
 }

@@ -3,6 +3,7 @@
  */
 #include <grp.h>
 #include <linux/capability.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -111,4 +112,7 @@ void role_become(struct identity who)
     }
     drop_capabilities();
     MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    /* The lifeline says the same; this holds for a role that is stuck, too.  A change of user clears
+     * it, so it comes last. */
+    MUST(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0);
 }

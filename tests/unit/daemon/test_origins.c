@@ -213,6 +213,7 @@ static void finish(void)
         loop_once(control.loop, 50);
     for (unsigned i = 0; i < nplayed; i++)
         CHECK(played[i].gone);
+    origins_free(control.origins);
     channel_free(control.life);
     channel_free(control.edge);
     channel_free(parent_side);
@@ -432,6 +433,7 @@ static void a_new_control_takes_them_over(void)
     b = run_with(2, "a", 0);
     apply(blueprint_ref(b));
     /* The next control knows what the parent tells it. */
+    origins_free(control.origins);
     control.origins = origins_new(&control);
     edge_list[0] = '\0';
     for (unsigned i = 0; i < 2; i++)
