@@ -55,13 +55,16 @@ static void put_blueprint(struct json *j, const struct control *c)
     json_close(j, '}');
 }
 
-static void put_listeners(struct json *j, const struct blueprint *b)
+static void put_listeners(struct json *j, const struct version *v)
 {
+    const struct blueprint *b = v->blueprint;
+
     json_open(j, "listeners", '[');
     for (size_t i = 0; i < b->nlisteners; i++) {
         json_open(j, NULL, '{');
         json_put_str(j, "name", b->listeners[i].name);
         json_put_str(j, "address", b->listeners[i].address_text);
+        json_put_u64(j, "port", v->ports[i]);
         json_put_bool(j, "tls", b->listeners[i].tls.on);
         json_close(j, '}');
     }
@@ -120,7 +123,7 @@ static void status_gathered(void *arg, const struct gathered *g)
     json_put_u64(&j, "workers", c->plan.workers);
     if (c->live != NULL) {
         put_blueprint(&j, c);
-        put_listeners(&j, c->live->blueprint);
+        put_listeners(&j, c->live);
         put_certificates(&j, c->live);
     }
     put_processes(&j, c, buf_as_str(&g->usage));

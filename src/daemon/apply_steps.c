@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
@@ -67,6 +68,16 @@ static void refused(struct step_ask *s, const struct message *m, enum err_kind k
 
 /* ---- step: sockets ---- */
 
+/* The system chooses the port of an address that says 0. */
+static void note_port(struct step_ask *s, const struct message *m)
+{
+    struct addr a = { .len = sizeof(a.un) };
+
+    if (strcmp(s->what, "listener") == 0 && m->nfds > 0 &&
+        getsockname(m->fds[0], &a.any, &a.len) == 0)
+        s->apply->next->ports[s->index] = addr_port(&a);
+}
+
 static void bound(struct ask *ask, struct message *m)
 {
     struct step_ask *s = (struct step_ask *)(void *)ask;
@@ -80,6 +91,7 @@ static void bound(struct ask *ask, struct message *m)
             ask_again(ask, ASK_TIMEOUT);
             return;
         }
+        note_port(s, m);
         if (strcmp(s->what, "metrics") == 0 && s->apply->metrics_fd < 0 && m->nfds > 0) {
             s->apply->metrics_fd = m->fds[0];
             m->fds[0] = -1;

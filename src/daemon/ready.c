@@ -14,8 +14,13 @@ static const char *scheme(const struct listener *l)
     return l->tls.on ? "https" : "http";
 }
 
+static unsigned port_of(const struct control *c, const struct listener *l)
+{
+    return c->live->ports[l - c->live->blueprint->listeners];
+}
+
 /* An address that one can open in a browser on this machine. */
-static void put_url(struct buf *b, const struct listener *l)
+static void put_url(struct buf *b, const struct listener *l, unsigned port)
 {
     struct ip ip = addr_ip(&l->address);
     char text[IP_TEXT_MAX];
@@ -26,13 +31,11 @@ static void put_url(struct buf *b, const struct listener *l)
     if (l->address.any.sa_family == AF_UNIX)
         buf_str(b, l->address_text);
     else if (any)
-        buf_printf(b, "%s://localhost:%u", scheme(l), addr_port(&l->address));
+        buf_printf(b, "%s://localhost:%u", scheme(l), port);
     else if (ip.len == 16)
-        buf_printf(
-            b, "%s://[%.*s]:%u", scheme(l), (int)ip_format(ip, text), text, addr_port(&l->address));
+        buf_printf(b, "%s://[%.*s]:%u", scheme(l), (int)ip_format(ip, text), text, port);
     else
-        buf_printf(
-            b, "%s://%.*s:%u", scheme(l), (int)ip_format(ip, text), text, addr_port(&l->address));
+        buf_printf(b, "%s://%.*s:%u", scheme(l), (int)ip_format(ip, text), text, port);
 }
 
 static void put_route(struct buf *b, const struct route *r)
@@ -64,12 +67,12 @@ static const struct listener *shown_listener(const struct blueprint *bp)
 }
 
 /* By a name that the certificate is for, so that it is accepted. */
-static void put_curl_tls(struct buf *b, const struct control *c, const struct listener *l)
+static void put_curl_tls(
+    struct buf *b, const struct control *c, const struct listener *l, unsigned port)
 {
     const struct certificate *certificate =
         l->tls.certificates.n > 0 ? l->tls.certificate[0] : NULL;
     const char *host = "localhost";
-    unsigned port = addr_port(&l->address);
 
     if (certificate != NULL && certificate->local)
         buf_printf(b, "--cacert %s/local/ca.crt ", c->plan.state);
@@ -82,13 +85,15 @@ static void put_curl_tls(struct buf *b, const struct control *c, const struct li
 
 static void put_curl(struct buf *b, const struct control *c, const struct listener *l)
 {
+    unsigned port = port_of(c, l);
+
     buf_text(b, "  curl ");
     if (l->address.any.sa_family == AF_UNIX) {
         buf_printf(b, "--unix-socket %s http://localhost/\n", l->address.un.sun_path);
     } else if (l->tls.on) {
-        put_curl_tls(b, c, l);
+        put_curl_tls(b, c, l, port);
     } else {
-        put_url(b, l);
+        put_url(b, l, port);
         buf_text(b, "/\n");
     }
 }
@@ -120,7 +125,7 @@ static void put_words(const struct control *c, struct buf *b)
         b, "weir %s serves %s\n", WEIR_VERSION, bp->name.len > 0 ? bp->name.at : c->live->path);
     for (size_t i = 0; i < bp->nlisteners; i++) {
         buf_text(b, "  ");
-        put_url(b, &bp->listeners[i]);
+        put_url(b, &bp->listeners[i], c->live->ports[i]);
         buf_printf(b, "  (%s)\n", bp->listeners[i].name.at);
     }
     buf_printf(b, "  admin socket %s/admin.sock\n\nroutes:\n", c->plan.state);
@@ -147,7 +152,7 @@ void ready_write(const struct control *c, struct buf *words, struct buf *json)
         json_open(&j, NULL, '{');
         json_put_str(&j, "name", bp->listeners[i].name);
         json_put_str(&j, "address", bp->listeners[i].address_text);
-        json_put_u64(&j, "port", addr_port(&bp->listeners[i].address));
+        json_put_u64(&j, "port", c->live->ports[i]);
         json_put_bool(&j, "tls", bp->listeners[i].tls.on);
         json_close(&j, '}');
     }

@@ -22,6 +22,9 @@ struct version *version_new(struct blueprint *b, const char *path, const char *e
     v->blueprint = b;
     v->path = xstrdup(path);
     v->environment = environment != NULL && environment[0] != '\0' ? xstrdup(environment) : NULL;
+    v->ports = xcalloc(b->nlisteners + 1, sizeof(*v->ports));
+    for (size_t i = 0; i < b->nlisteners; i++)
+        v->ports[i] = addr_port(&b->listeners[i].address);
     v->certificates = xcalloc(b->ncertificates + 1, sizeof(*v->certificates));
     v->authorities = xcalloc(b->nservices + 1, sizeof(*v->authorities));
     buf_init(&v->system_ca, FILE_BYTES_MAX);
@@ -45,6 +48,7 @@ void version_free(struct version *v)
     for (size_t i = 0; i < v->blueprint->nservices; i++)
         buf_free(&v->authorities[i]);
     buf_free(&v->system_ca);
+    free(v->ports);
     free(v->certificates);
     free(v->authorities);
     blueprint_unref(v->blueprint);

@@ -20,6 +20,7 @@ struct version {
     struct blueprint *blueprint; /* one reference */
     char *path;                  /* where it came from, for the next apply without a path */
     char *environment;           /* or NULL */
+    uint16_t *ports;             /* by listener: what it listens on, also when it is `:0` */
     struct version_certificate *certificates; /* as many as the blueprint has */
     struct buf *authorities;                  /* by service: PEM of `tls.ca`, or empty */
     struct buf system_ca;                     /* PEM, when a service verifies without `ca` */
