@@ -2,7 +2,9 @@
  * origins: which processes are started, told to the edge, replaced and ended; the test plays the
  * parent, the edge, and the processes, which are no more than a listening socket.
  */
+#include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +51,10 @@ static void listen_on(struct played *p)
 
     p->listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     setsockopt(p->listening, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    MUST(bind(p->listening, &a.any, a.len) == 0 && listen(p->listening, 16) == 0);
+    /* A connection of some other program may have been given this port for a moment. */
+    for (int i = 0; bind(p->listening, &a.any, a.len) == -1; i++)
+        MUST(errno == EADDRINUSE && i < 500 && poll(NULL, 0, 20) == 0);
+    MUST(listen(p->listening, 16) == 0);
 }
 
 static void on_run(struct channel *c, struct message *m, void *arg)
