@@ -2,6 +2,7 @@
  * client - see client_int.h.
  */
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -9,17 +10,16 @@
 #include "cli/client_int.h"
 #include "model/blueprint.h"
 
-/* Where the blueprint in this folder says that the state is. */
-static char *state_of_blueprint(void)
+static char *state_of(const char *file)
 {
     const struct blueprint_options options = { NULL, NULL };
     struct problems problems;
     struct blueprint *b;
     char *state = NULL;
 
-    if (access("weir.yaml", R_OK) != 0)
+    if (access(file, R_OK) != 0)
         return NULL;
-    b = blueprint_load("weir.yaml", &options, &problems);
+    b = blueprint_load(file, &options, &problems);
     if (b != NULL)
         state = xstrdup(b->state.at);
     problems_free(&problems);
@@ -27,10 +27,24 @@ static char *state_of_blueprint(void)
     return state;
 }
 
+/* Where the blueprint in this folder says that the state is. */
+static char *state_of_blueprint(void)
+{
+    return state_of("weir.yaml");
+}
+
 struct client *command_client(const struct command_line *line, struct err *err)
 {
-    return client_new(
-        command_option(line, "socket"), command_option(line, "state"), state_of_blueprint, err);
+    const char *socket = command_option(line, "socket");
+    const char *state = command_option(line, "state");
+    const char *environment = getenv("WEIR_STATE");
+    auto_free char *found = NULL;
+
+    /* A file that is to be applied says itself which Weir is meant. */
+    if (socket == NULL && state == NULL && (environment == NULL || environment[0] == '\0') &&
+        strcmp(line->command->name, "apply") == 0 && line->nargs > 0)
+        state = found = state_of(line->args[0]);
+    return client_new(socket, state, state_of_blueprint, err);
 }
 
 static int error_of(const json_t *root, unsigned status, struct err *err)
