@@ -404,7 +404,7 @@ static void bad_key_files_get_a_sentence(void)
 
     memset(big, 'A', 69999);
     big[69999] = '\0';
-    memcpy(damaged + 40, "AAAA", 4);
+    memset(damaged + 40, 'A', 4);
     open_stage(&s);
     CHECK(load(&s, sec1, &m) == 1 && m.type == KEEPER_KEY_LOADED);
     CHECK(load(&s, pkcs1, &m) == 1 && m.type == KEEPER_KEY_LOADED);
