@@ -43,7 +43,9 @@ struct client *command_client(const struct command_line *line, struct err *err)
     /* A file that is to be applied says itself which Weir is meant. */
     if (socket == NULL && state == NULL && (environment == NULL || environment[0] == '\0') &&
         strcmp(line->command->name, "apply") == 0 && line->nargs > 0)
-        state = found = state_of(line->args[0]);
+        found = state_of(line->args[0]);
+    if (found != NULL)
+        state = found;
     return client_new(socket, state, state_of_blueprint, err);
 }
 
