@@ -241,7 +241,7 @@ static void extensions_of_many_chunks_are_bounded_too(void)
     }
     read_in_steps(&r, buf_as_str(&b), b.len, 1);
     CHECK_STR(buf_as_str(&r.read), "chunk_extension_too_long");
-    CHECK(r.used <= H1_CHUNK_EXTENSIONS_MAX * 2);
+    CHECK(r.used <= (size_t)H1_CHUNK_EXTENSIONS_MAX * 2);
     buf_free(&r.read);
     buf_free(&b);
 }
