@@ -26,10 +26,12 @@ format() {
 
 # The sources that this build compiles; each in its own process, as many as there are cores.
 # What compilers other than gcc do not know of its flags is not clang-tidy's business.
+# clang-tidy 14 itself crashes on three of the tests of TLS; a newer one may let us drop the exception.
 analysis() {
     mkdir -p "$build/lint" &&
         sed 's/-ftrivial-auto-var-init=zero//g' "$build/compile_commands.json" >"$build/lint/compile_commands.json" &&
     git ls-files 'src/*.c' 'tests/unit/*.c' 'bench/*.c' |
+        grep -vE '^tests/unit/net/test_tls_(client|threads|tickets)\.c$' |
         xargs -P "$(nproc)" -n 4 clang-tidy -p "$build/lint" --quiet \
             --extra-arg=-Wno-unknown-warning-option 2>/dev/null
 }
