@@ -8,10 +8,6 @@
 #include "edge/proxy.h"
 #include "edge/worker.h"
 
-static const char *const class_names[6] = { "error", "1xx", "2xx", "3xx", "4xx", "5xx" };
-
-enum { QUEUE_LOOK = 10 }; /* ms: how soon a connection that another worker freed is noticed */
-
 static void on_queue_timer(struct timer *t)
 {
     struct bound_service *s = list_item(t, struct bound_service, queue_timer);

@@ -29,6 +29,9 @@ struct bound_origin {
     int64_t current; /* of smooth weighted round robin */
 };
 
+/* ms: how soon a connection that another worker freed is noticed by those who wait for one */
+enum { QUEUE_LOOK = 10 };
+
 struct binding;
 struct bound_service {
     struct binding *binding;

@@ -52,7 +52,6 @@ struct edge {
     size_t ntickets;
     pthread_mutex_t limiters_lock;
     struct limiter_entry *limiters;
-    bool draining;
     uint64_t drain_id;
     struct timer drain_timer;
     struct post drained;
@@ -442,7 +441,6 @@ static void on_drain(struct channel *c, struct message *m, void *arg)
     struct edge *e = arg;
 
     (void)c;
-    e->draining = true;
     e->drain_id = m->id;
     for (unsigned i = 0; i < e->nworkers; i++)
         give(e, i, (struct order){ .kind = ORDER_DRAIN });

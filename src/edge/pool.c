@@ -8,7 +8,7 @@
 #include "edge/pool.h"
 #include "edge/worker.h"
 
-static const char *const class_names[6] = { "error", "1xx", "2xx", "3xx", "4xx", "5xx" };
+const char *const class_names[6] = { "error", "1xx", "2xx", "3xx", "4xx", "5xx" };
 
 static struct pool **slot_of(struct worker *w, const struct origin_state *state)
 {

@@ -10,7 +10,8 @@
 #include "edge/origin.h"
 #include "watch/metrics.h"
 
-enum { CLASS_ERROR = 0 }; /* 1..5: the class of the status */
+enum { CLASS_ERROR = 0 };                /* 1..5: the class of the status */
+extern const char *const class_names[6]; /* "error", "1xx" ... "5xx" */
 
 struct worker;
 struct pool {

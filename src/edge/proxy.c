@@ -290,7 +290,7 @@ static void enqueue(struct passage *p)
     cell_add(x->service->queue_depth, 1);
     timer_set(l, &x->wait, by_deadline(x, now_of(p) + rule->queue_timeout));
     if (x->service->nqueue == 1) /* else it is set */
-        timer_set(l, &x->service->queue_timer, loop_now(l) + 10);
+        timer_set(l, &x->service->queue_timer, loop_now(l) + QUEUE_LOOK);
     ask_for_room(x->service);
 }
 
