@@ -38,7 +38,8 @@ struct listening {
 struct admin {
     struct control *control;
     struct listening local;
-    struct listening metrics;
+    struct listening *metrics; /* several when the address had been a listener's */
+    unsigned nmetrics;
     char *metrics_address; /* or NULL */
     struct list conns;
     struct list dead; /* freed when the round of events is over: callers may still hold them */
@@ -372,7 +373,6 @@ struct admin *admin_new(struct control *c)
 
     a->control = c;
     a->local = (struct listening){ { -1, accept_ready }, a, false };
-    a->metrics = (struct listening){ { -1, accept_ready }, a, true };
     list_init(&a->conns);
     list_init(&a->dead);
     loop_after(c->loop, bury, a);
@@ -398,13 +398,22 @@ void admin_listen(struct admin *a, int fd)
     listen_on(a, &a->local, fd);
 }
 
-void admin_follow(struct admin *a, int fd, struct str address)
+void admin_follow(struct admin *a, const int *fds, unsigned n, struct str address)
 {
-    if (fd >= 0 && a->metrics_address != NULL && str_is(address, a->metrics_address)) {
-        close(fd);
+    if (n > 0 && a->metrics_address != NULL && str_is(address, a->metrics_address)) {
+        for (unsigned i = 0; i < n; i++)
+            close(fds[i]);
         return;
     }
-    listen_on(a, &a->metrics, fd);
+    for (unsigned i = 0; i < a->nmetrics; i++)
+        listen_on(a, &a->metrics[i], -1);
+    free(a->metrics);
     free(a->metrics_address);
-    a->metrics_address = fd >= 0 ? xstrndup(address.at, address.len) : NULL;
+    a->metrics = n > 0 ? xcalloc(n, sizeof(*a->metrics)) : NULL;
+    a->metrics_address = n > 0 ? xstrndup(address.at, address.len) : NULL;
+    a->nmetrics = n;
+    for (unsigned i = 0; i < n; i++) {
+        a->metrics[i] = (struct listening){ { -1, accept_ready }, a, true };
+        listen_on(a, &a->metrics[i], fds[i]);
+    }
 }

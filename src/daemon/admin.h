@@ -20,9 +20,9 @@ struct admin;
 struct admin *admin_new(struct control *c);
 /* Owns fd, a listening socket: the unix socket. */
 void admin_listen(struct admin *a, int fd);
-/* The socket for /metrics alone, or -1 for none; owns fd, closes the one before unless the address
- * is the same. */
-void admin_follow(struct admin *a, int fd, struct str address);
+/* The sockets of the one address for /metrics alone, n 0 for none; owns them, and closes those
+ * before unless the address is the same. */
+void admin_follow(struct admin *a, const int *fds, unsigned n, struct str address);
 
 /* A request that waits for its answer. Answered exactly once; it may outlive its connection. */
 struct exchange {

@@ -142,7 +142,8 @@ static void commit(struct apply *a)
     origins_follow(c->origins, c->live->blueprint);
     resolver_follow(c->resolver, c->live->blueprint);
     tickets_set_rotation(&c->tickets, ticket_rotation(c->live->blueprint));
-    admin_follow(c->admin, take_fd(a->metrics_fd), c->live->blueprint->metrics.address_text);
+    admin_follow(c->admin, a->metrics, a->nmetrics, c->live->blueprint->metrics.address_text);
+    a->nmetrics = 0;
     forget_keys(c, old);
     deliver_keep(c, c->live);
     version_free(old);
@@ -167,8 +168,8 @@ static void end(struct apply *a)
         /* The edge may hold sockets of listeners that were never opened. */
         if (c->live != NULL && c->edge != NULL && a->step == sizeof(steps) / sizeof(steps[0]))
             apply_edge_attached(c);
-        if (a->metrics_fd >= 0)
-            close(a->metrics_fd);
+        for (unsigned i = 0; i < a->nmetrics; i++)
+            close(a->metrics[i]);
     } else {
         commit(a);
         c->applies_ok++;
@@ -252,7 +253,6 @@ void apply_start(struct control *c, const struct apply_request *request,
     a->done = done;
     a->arg = arg;
     a->began = time_usec();
-    a->metrics_fd = -1;
     timer_init(&a->edge_timer, no_edge);
     if (path == NULL) {
         path = c->live != NULL ? c->live->path : c->start.path;

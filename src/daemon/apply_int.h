@@ -17,7 +17,8 @@ struct apply {
     bool waits_for_edge;
     unsigned edges_lost;
     struct timer edge_timer;
-    int metrics_fd;
+    int metrics[LISTENER_SOCKETS_MAX]; /* sockets for GET /metrics */
+    unsigned nmetrics;
     struct err err;
     usec_t began;
     void (*done)(void *arg, const struct apply_result *result);

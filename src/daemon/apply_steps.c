@@ -20,6 +20,8 @@ enum {
     EXPIRES_SOON_DAYS = 14,
     DAY = 24 * 3600,
     CLOCK_SKEW = 300,
+    METRICS_BACKLOG = 64,
+    UNIX_SOCKET_MODE = 0666,
 };
 
 struct step_ask {   /* one question of a step; freed with its answer */
@@ -78,6 +80,15 @@ static void note_port(struct step_ask *s, const struct message *m)
         s->apply->next->ports[s->index] = addr_port(&a);
 }
 
+/* All of them: of the clients of an address, each of its sockets gets some. */
+static void keep_metrics(struct apply *a, struct message *m)
+{
+    for (unsigned i = 0; i < m->nfds && a->nmetrics < LISTENER_SOCKETS_MAX; i++) {
+        a->metrics[a->nmetrics++] = m->fds[i];
+        m->fds[i] = -1;
+    }
+}
+
 static void bound(struct ask *ask, struct message *m)
 {
     struct step_ask *s = (struct step_ask *)(void *)ask;
@@ -87,14 +98,12 @@ static void bound(struct ask *ask, struct message *m)
     } else {
         struct unpack u = unpack_from(m->body);
 
+        note_port(s, m);
+        if (strcmp(s->what, "metrics") == 0)
+            keep_metrics(s->apply, m);
         if (unpack_u32(&u) > 0) {
             ask_again(ask, ASK_TIMEOUT);
             return;
-        }
-        note_port(s, m);
-        if (strcmp(s->what, "metrics") == 0 && s->apply->metrics_fd < 0 && m->nfds > 0) {
-            s->apply->metrics_fd = m->fds[0];
-            m->fds[0] = -1;
         }
     }
     answered(s);
@@ -106,10 +115,18 @@ void apply_bind(struct apply *a)
 
     for (size_t i = 0; i < b->nlisteners; i++)
         deliver_ask_socket(a->control, &new_ask(a, i, "listener", b->listeners[i].name)->ask,
-            b->listeners[i].address_text, b->listeners[i].backlog, 0666, bound);
+            &(struct listener_wish){ .address = b->listeners[i].address_text,
+                .backlog = b->listeners[i].backlog,
+                .count = a->control->plan.workers,
+                .mode = UNIX_SOCKET_MODE },
+            bound);
     if (b->metrics.on && b->metrics.address_text.len > 0)
         deliver_ask_socket(a->control, &new_ask(a, 0, "metrics", b->metrics.address_text)->ask,
-            b->metrics.address_text, 64, 0666, bound);
+            &(struct listener_wish){ .address = b->metrics.address_text,
+                .backlog = METRICS_BACKLOG,
+                .count = 1, /* control has one loop */
+                .mode = UNIX_SOCKET_MODE },
+            bound);
 }
 
 /* ---- step: local certificates ---- */

@@ -13,6 +13,7 @@
 #define WEIR_DAEMON_CONTROL_INT_H
 
 #include "daemon/asks.h"
+#include "daemon/listeners.h"
 #include "daemon/messages.h"
 #include "daemon/pulse.h"
 #include "daemon/start.h"
@@ -56,6 +57,8 @@ struct control {
     struct pulse retry; /* of what a former control had applied */
     uint64_t applies_ok;
     uint64_t applies_refused;
+    uint64_t scrapes_without_edge; /* it did not answer in time */
+    uint64_t scrapes_without_usage;
     bool draining;
 };
 
@@ -91,9 +94,13 @@ void apply_keeper_attached(struct control *c);
  */
 void deliver(struct control *c, const struct version *v,
     void (*done)(void *arg, const struct err *err), void *arg);
-/* Asks the parent for the sockets of an address; BOUND may come in parts, see messages.h. */
-void deliver_ask_socket(struct control *c, struct ask *a, struct str address, unsigned backlog,
-    unsigned mode, void (*answer)(struct ask *a, struct message *m));
+/*
+ * Asks the parent for the sockets of an address; BOUND may come in parts, see messages.h.
+ * Clients are spread over all sockets of an address: whoever asks must accept on each that it gets,
+ * and it may get another number than it wished when the address has been bound before.
+ */
+void deliver_ask_socket(struct control *c, struct ask *a, const struct listener_wish *wish,
+    void (*answer)(struct ask *a, struct message *m));
 /* Has the parent open the key for the keeper, which answers. */
 void deliver_key(struct control *c, struct ask *ask, const struct certificate *certificate,
     void (*answer)(struct ask *a, struct message *m));

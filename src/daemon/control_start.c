@@ -189,5 +189,10 @@ void control_begin(struct control *c, struct version *v)
     pulse_init(&c->retry, c->loop, retry);
     b->control = c;
     b->version = v;
-    deliver_ask_socket(c, &b->ask, str_from(address), ADMIN_BACKLOG, ADMIN_MODE, admin_bound);
+    deliver_ask_socket(c, &b->ask,
+        &(struct listener_wish){ .address = str_from(address),
+            .backlog = ADMIN_BACKLOG,
+            .count = 1,
+            .mode = ADMIN_MODE },
+        admin_bound);
 }

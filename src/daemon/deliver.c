@@ -167,16 +167,16 @@ static void log_opened(void *arg, int fd, const struct err *err)
         configure(d);
 }
 
-void deliver_ask_socket(struct control *c, struct ask *a, struct str address, unsigned backlog,
-    unsigned mode, void (*answer)(struct ask *a, struct message *m))
+void deliver_ask_socket(struct control *c, struct ask *a, const struct listener_wish *wish,
+    void (*answer)(struct ask *a, struct message *m))
 {
     struct buf b;
 
     buf_init(&b, 1024);
-    pack_str(&b, address);
-    pack_u32(&b, backlog);
-    pack_u32(&b, c->plan.workers);
-    pack_u32(&b, mode);
+    pack_str(&b, wish->address);
+    pack_u32(&b, wish->backlog);
+    pack_u32(&b, wish->count);
+    pack_u32(&b, wish->mode);
     ask_put(&c->asks, a,
         &(struct question){
             .over = c->life, .type = LIFE_BIND, .body = buf_as_str(&b), .timeout = ASK_TIMEOUT },
@@ -205,8 +205,12 @@ void deliver(struct control *c, const struct version *v,
         s->delivery = d;
         s->listener = &b->listeners[i];
         d->pending++;
-        deliver_ask_socket(c, &s->ask, b->listeners[i].address_text, b->listeners[i].backlog,
-            UNIX_SOCKET_MODE, bound);
+        deliver_ask_socket(c, &s->ask,
+            &(struct listener_wish){ .address = b->listeners[i].address_text,
+                .backlog = b->listeners[i].backlog,
+                .count = c->plan.workers,
+                .mode = UNIX_SOCKET_MODE },
+            bound);
     }
     if (--d->pending == 0)
         configure(d);

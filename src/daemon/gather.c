@@ -8,7 +8,7 @@
 #include "daemon/gather.h"
 #include "daemon/pack.h"
 
-enum { EDGE_ACCOUNT_MAX = 256 << 20, GATHER_TIMEOUT = 5000 };
+enum { EDGE_ACCOUNT_MAX = 256 << 20 };
 
 struct gathering {
     struct ask usage; /* must stay first */

@@ -7,6 +7,8 @@
 #include "base/json.h"
 #include "daemon/control_int.h"
 
+enum { GATHER_TIMEOUT = 5000 /* ms */ };
+
 struct process_usage {
     struct str role; /* "edge", or "api/1" */
     uint64_t pid;
@@ -17,11 +19,12 @@ struct process_usage {
 };
 
 struct gathered {
-    struct buf usage; /* LIFE_USAGE */
+    struct buf usage; /* LIFE_USAGE; empty when the parent did not answer */
     struct buf edge;  /* EDGE_DATA; empty when the edge did not answer */
 };
 
-/* done() is called exactly once; what is gathered is freed behind it. */
+/* done() is called exactly once, at the latest after GATHER_TIMEOUT; what is gathered is freed behind
+ * it. */
 void gather(struct control *c, uint16_t edge_question, struct str body,
     void (*done)(void *arg, const struct gathered *g), void *arg);
 

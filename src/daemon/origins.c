@@ -361,6 +361,10 @@ int origins_act(struct origins *o, struct str service, unsigned instance,
         i->held = true;
         i->again = false;
         instance_stop(i, false);
+        if (i->fresh) { /* nobody is to wait for it any more */
+            i->fresh = false;
+            origins_settled(o, NULL);
+        }
         break;
     case ORIGIN_START:
         if (i->state == INSTANCE_LEAVING || i->state == INSTANCE_ENDING)

@@ -1,6 +1,9 @@
 /*
  * scrape - GET /metrics: what the edge counts, and what control knows of the processes,
  * certificates and blueprints, as one document.
+ *
+ * Who is asked has five seconds (see gather.c): then the document goes out without that part, and
+ * weir_scrapes_incomplete_total says so.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +29,8 @@ static void put_processes(struct metrics *m, struct str usage)
 {
     struct process_usage u;
 
+    if (usage.len == 0)
+        return; /* not known is not "down" */
     for (unsigned r = 0; r < ROLE_COUNT; r++)
         set(m, METRIC_PROCESS_UP, str_from(role_name((enum role)r)), 0);
     while (gathered_next(&usage, &u)) {
@@ -43,6 +48,14 @@ static void put_origin(void *arg, const char *label, bool up, uint64_t restarts)
 
     set(m, METRIC_PROCESS_UP, str_from(label), up);
     set(m, METRIC_PROCESS_RESTARTS, str_from(label), restarts);
+}
+
+static void put_missing(struct control *c, struct metrics *m, const struct gathered *g)
+{
+    c->scrapes_without_edge += g->edge.len == 0;
+    c->scrapes_without_usage += g->usage.len == 0;
+    set(m, METRIC_SCRAPES_INCOMPLETE, STR("edge"), c->scrapes_without_edge);
+    set(m, METRIC_SCRAPES_INCOMPLETE, STR("processes"), c->scrapes_without_usage);
 }
 
 static void put_version(struct metrics *m, const struct version *v)
@@ -70,6 +83,7 @@ static void gathered(void *arg, const struct gathered *g)
         put_version(m, c->live);
     set(m, METRIC_BLUEPRINT_APPLIES, STR("ok"), c->applies_ok);
     set(m, METRIC_BLUEPRINT_APPLIES, STR("refused"), c->applies_refused);
+    put_missing(c, m, g);
     set(m, METRIC_BUILD, STR(WEIR_VERSION), 1);
     buf_init(&own, API_ANSWER_MAX);
     metrics_render(m, s->exposition, &own);

@@ -343,8 +343,14 @@ static void answer_data(struct edge *e, uint64_t id, struct buf *b)
 {
     auto_close int fd = fd_memory("weir-answer", b->data, b->len);
 
-    if (fd >= 0)
+    struct err err;
+
+    if (fd >= 0) {
         channel_send(e->control, EDGE_DATA, id, STR_NONE, &fd, 1);
+    } else {
+        err_set(&err, ERR_SYSTEM, "edge_memory", "no memory for an answer");
+        refuse(e, id, &err);
+    }
     buf_free(b);
 }
 

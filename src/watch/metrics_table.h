@@ -77,6 +77,8 @@ enum metric_type { METRIC_COUNTER, METRIC_COUNTER_NSEC, METRIC_GAUGE, METRIC_HIS
         "Resident memory of the role's process.") \
     M(PROCESS_FDS, "weir_process_open_fds", GAUGE, "role", \
         "Open descriptors of the role's process.") \
+    M(SCRAPES_INCOMPLETE, "weir_scrapes_incomplete_total", COUNTER, "missing", \
+        "Scrapes answered without a part that did not come in time: edge, processes.") \
     M(BUILD, "weir_build_info", GAUGE, "version", "Always 1; the version of this binary.")
 /* clang-format on */
 

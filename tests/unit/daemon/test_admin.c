@@ -32,6 +32,7 @@ static void start(void)
     struct addr a;
     struct err err;
     char text[96];
+    int fd;
 
     memset(&control, 0, sizeof(control));
     control.loop = loop_new();
@@ -44,7 +45,8 @@ static void start(void)
     MUST(addr_parse(str_from(text), &a, &err) == 0);
     admin_listen(control.admin, listen_on(AF_UNIX, &a));
     MUST(addr_parse(STR("127.0.0.1:0"), &public_address, &err) == 0);
-    admin_follow(control.admin, listen_on(AF_INET, &public_address), STR("127.0.0.1:0"));
+    fd = listen_on(AF_INET, &public_address);
+    admin_follow(control.admin, &fd, 1, STR("127.0.0.1:0"));
 }
 
 static void finish(void)
@@ -198,6 +200,52 @@ static void over_tcp_there_are_metrics_and_nothing_else(void)
     close(fd);
 }
 
+/* Of the clients of an address each of its sockets gets some; those of one before are closed. */
+static void metrics_are_answered_on_each_socket(void)
+{
+    static const char *const names[] = { "10.0.0.1:1", "10.0.0.2:1" }; /* told apart by the text */
+    struct addr at[4];
+    int fds[4];
+
+    for (unsigned i = 0; i < 4; i++) {
+        struct err err;
+
+        MUST(addr_parse(STR("127.0.0.1:0"), &at[i], &err) == 0);
+        fds[i] = listen_on(AF_INET, &at[i]);
+    }
+    for (unsigned first = 0; first < 4; first += 2) {
+        admin_follow(control.admin, &fds[first], 2, str_from(names[first / 2]));
+        for (unsigned i = first; i < first + 2; i++) {
+            int fd;
+
+            public_address = at[i];
+            fd = connect_public();
+            CHECK(
+                answers(fd, "GET /metrics HTTP/1.0\r\n\r\n", "HTTP/1.1 200 ", "weir_build_info{"));
+            close(fd);
+        }
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        CHECK(connect(fd, &at[i].any, at[i].len) == -1 && errno == ECONNREFUSED);
+        close(fd);
+    }
+}
+
+/* Here the parent and the edge are both away: the document says what it lacks. */
+static void what_is_missing_is_counted(void)
+{
+    int fd = connect_public();
+
+    control.scrapes_without_edge = 4;
+    control.scrapes_without_usage = 7;
+    CHECK(answers(fd, "GET /metrics HTTP/1.0\r\n\r\n", "HTTP/1.1 200 ",
+        "weir_scrapes_incomplete_total{missing=\"edge\"} 5\n"
+        "weir_scrapes_incomplete_total{missing=\"processes\"} 8\n"));
+    close(fd);
+}
+
 static void bytes_may_come_one_by_one(void)
 {
     static const char request[] =
@@ -251,5 +299,6 @@ static void there_are_only_so_many_at_a_time(void)
 
 TESTS(CASE(start), CASE(answers_what_it_is_asked), CASE(pipelined_requests_keep_their_order),
     CASE(mistakes_get_a_sentence), CASE(over_tcp_there_are_metrics_and_nothing_else),
+    CASE(metrics_are_answered_on_each_socket), CASE(what_is_missing_is_counted),
     CASE(bytes_may_come_one_by_one), CASE(who_leaves_is_forgotten),
     CASE(there_are_only_so_many_at_a_time), CASE(finish))

@@ -451,6 +451,30 @@ static void a_new_control_takes_them_over(void)
     finish();
 }
 
+/* Neither up nor failed: when it is stopped by hand, the apply need not wait for it. */
+static void one_that_is_stopped_is_not_waited_for(void)
+{
+    struct blueprint *b;
+    struct err err;
+
+    start();
+    b = run_with(1, "a", 0);
+    apply(blueprint_ref(b));
+    close(played[0].listening);
+    played[0].listening = -1;
+    origins_free(control.origins);
+    control.origins = origins_new(&control);
+    origins_adopt(control.origins, played[0].number, 1, str_from(played[0].note));
+    ready = false;
+    origins_prepare(control.origins, b, on_ready, NULL);
+    CHECK(!ready);
+    CHECK(origins_act(control.origins, STR("app"), 1, ORIGIN_STOP, &err) == 0);
+    CHECK(ready && ready_err.kind == ERR_NONE);
+    origins_follow(control.origins, b);
+    blueprint_unref(b);
+    finish();
+}
+
 static void by_hand(void)
 {
     struct err err;
@@ -487,4 +511,4 @@ static void by_hand(void)
 TESTS(CASE(they_start_and_the_edge_is_told), CASE(what_did_not_change_lives_on),
     CASE(the_new_is_up_before_the_old_goes), CASE(one_that_dies_comes_back),
     CASE(a_change_that_does_not_come_up_is_undone), CASE(on_ports_of_their_own_they_go_one_by_one),
-    CASE(a_new_control_takes_them_over), CASE(by_hand))
+    CASE(a_new_control_takes_them_over), CASE(one_that_is_stopped_is_not_waited_for), CASE(by_hand))
