@@ -1,24 +1,61 @@
 /*
- * messages - what may be said to the keeper, and its answers.
+ * messages - what may be said to the keeper's core, and its answers.
  *
- * All numbers are little-endian, all bodies of fixed layout.
+ * All numbers are little-endian, all bodies of fixed layout; a `value` is what base/value.h encodes.
  *
- *   edge -> keeper     KEEPER_SIGN         key_id 32 | scheme u16 | input ...
- *   keeper -> edge     KEEPER_SIGNED       signature ...          (id of the question)
+ * Over channels:
+ *   edge -> core       KEEPER_SIGN         key_id 32 | scheme u16 | input ...
+ *   core -> edge       KEEPER_SIGNED       signature ...          (id of the question)
  *                      KEEPER_NOT_SIGNED   reason word, text
- *   control -> keeper  KEEPER_FORGET       key_id 32
+ *   control -> core    KEEPER_FORGET       key_id 32
  *                      KEEPER_LIST         empty
- *   keeper -> control  KEEPER_KEY_LOADED   key_id 32 | algorithm word, text    (id of the load)
+ *                      KEEPER_ORDER        value {op, path, body}: a request as the core itself would make it; only
+ *                                          the paths that core/orders.c lists, and never one whose answer is a secret
+ *                      KEEPER_HAND         value {path, field}: a secret for an origin process
+ *                      KEEPER_OBSERVE      empty
+ *   core -> control    KEEPER_KEY_LOADED   key_id 32 | algorithm word, text    (id of the load)
  *                      KEEPER_KEY_REFUSED  sentence, text
  *                      KEEPER_KEYS         n x key_id 32; again with the same id while n is 1,875
+ *                      KEEPER_ORDERED      status u16 | value, the response's body
+ *                      KEEPER_HANDED       one descriptor: a sealed memfd with the value
+ *                      KEEPER_NOT_HANDED   sentence, text
+ *                      KEEPER_OBSERVED     value {sealed, initialized, ... health and counters}
+ *                      KEEPER_CHANGED      value {certificate: name, chain, key_id} and the like: something control
+ *                                          must pass on to the edge without having asked
+ * Over links:
+ *   api -> core        KEEPER_REQUEST      struct keeper_request below
+ *   core -> api        KEEPER_RESPONSE     status u16 | kind u8 | 0 u8 | content type length u32 | content type | body:
+ *                                          kind 0: a value, to be printed as JSON; 1: bytes; 2: no body
  *
- * Answers come in the order of the questions.  Where the layout or the scheme
- * is not one of these, the keeper ends the channel.
+ * Answers to the edge come in the order of the questions.  Where a layout or scheme is not one of
+ * these, the keeper ends the channel.
+ *
+ * KEEPER_REQUEST's body:
+ *   op u8 (enum operation of core/request_int.h: 0 read, 1 list, 2 write, 3 delete, 4 patch) | flags u8 (1: HEAD) | 0 u16 |
+ *   wrap_ttl u32 seconds | then five parts, each length u32 | bytes:
+ *   path, token, remote address, content type, rest;  rest is value {body: MAP, parsed: MAP, raw: TEXT, certificate: MAP}, absent members left out.
+ *
+ * `parsed`, made by the api so that the core parses no text formats:
+ *   policy   for sys/policy/NAME, sys/policies/acl/NAME with "policy":  {rules: [{path, capabilities: [..], min_wrapping_ttl, max_wrapping_ttl,
+ *            allowed_parameters: {..}, denied_parameters: {..}, required_parameters: [..], approvals: {count, policies: [..], ttl}}]}, or {error: sentence}
+ *   csr      for a "csr" member: {subject_der, subject: [{type: "CN".., value}], spki, key_type, key_bits, dns: [], ips: [], emails: [], uris: [],
+ *            others: [{oid, value}], is_ca, key_usage, ext_key_usage: [oid], signature_ok}, or {error: sentence}
+ *   certificates  for "certificate", "pem_bundle", "cacert" ... members: {MEMBER: [der, ...]} re-encoded from what was parsed
+ *   private_keys  for PEM private keys among those members and "private_key": {MEMBER: [pkcs8 der, ...]}
+ *   backup   for transit restore: the JSON inside the base64 of "backup", as a value; or {error}
+ *   ocsp     for POST or GET .../ocsp: {requests: [{hash: "sha1".., name_hash, key_hash, serial}], nonce}, or {error}
+ *   unwrapped_token  nothing yet
+ * `certificate`, of a TLS client: {der: leaf, chain: [der...]}, each parsed and re-encoded by the api; the core verifies it anew.
  */
 #ifndef WEIR_KEEPER_MESSAGES_H
 #define WEIR_KEEPER_MESSAGES_H
 
-enum { KEEPER_SIGN_HEAD = 34 };
+enum {
+    KEEPER_SIGN_HEAD = 34,
+    KEEPER_REQUEST_HEAD = 8,
+    KEEPER_RESPONSE_HEAD = 8,
+    KEEPER_REQUEST_MAX = 34 << 20
+};
 
 enum keeper_message {
     KEEPER_SIGN = 1,
@@ -29,6 +66,16 @@ enum keeper_message {
     KEEPER_KEY_LOADED,
     KEEPER_KEY_REFUSED,
     KEEPER_KEYS,
+    KEEPER_ORDER,
+    KEEPER_ORDERED,
+    KEEPER_HAND,
+    KEEPER_HANDED,
+    KEEPER_NOT_HANDED,
+    KEEPER_OBSERVE,
+    KEEPER_OBSERVED,
+    KEEPER_CHANGED,
+    KEEPER_REQUEST,
+    KEEPER_RESPONSE,
 };
 
 #endif

@@ -1,0 +1,43 @@
+/*
+ * audit - the record of every request and answer, chained and signed, that cannot be switched off.
+ *
+ * Records are lines of JSON in the shape of Vault's audit log ({"time","type":"request"|"response","auth","request","response","error"}), every
+ * value HMAC-SHA256'd ("hmac-sha256:<hex>", numbers and booleans too) but for what a mount's audit_non_hmac_* keys name, plus "seq", "prev" and "hash": the
+ * SHA-256 chain.  Each second in which something was recorded a line {"type":"head", "seq", "size", "root", "signature", ...} follows: an RFC 6962
+ * Merkle tree head over all records, signed (Ed25519) by the audit key.  The format is given in docs/internals/audit.md so that others can verify it.
+ *
+ * Bytes go over the journal link of the store role, which appends and acknowledges; audit_durable() says up to which.
+ */
+#ifndef WEIR_KEEPER_AUDIT_AUDIT_INT_H
+#define WEIR_KEEPER_AUDIT_AUDIT_INT_H
+
+#include "keeper/core/request_int.h"
+
+struct audit;
+
+struct audit *audit_new(struct core *c);
+void audit_free(struct audit *a);
+/* Unsealed: the chain goes on where it ended (the journal's tail is read and compared with the last head). False: sealed again, *why. */
+bool audit_start(struct audit *a, const char **why);
+void audit_stop(struct audit *a); /* sealing: a last head */
+
+/* Queue a record; returns its number.  The response record also for refusals (no token, bad path ...). */
+uint64_t audit_request(struct audit *a, struct request *r);
+uint64_t audit_response(struct audit *a, struct request *r);
+/* A thing the keeper did by itself: rotation, expiry, incident, unseal ("type":"event"). details: MAP, values HMAC'd unless told in `plain` (names, comma separated). */
+uint64_t audit_event(
+    struct audit *a, const char *what, const struct value *details, const char *plain);
+/* At the end of a round: hands what is queued to the journal. */
+void audit_flush(struct audit *a);
+/* Every record up to this number is written. */
+uint64_t audit_written(const struct audit *a);
+/* Called by the journal's link when that grew. */
+void audit_on_written(struct audit *a, void (*call)(void *arg), void *arg);
+/* True when the journal has not answered for CORE_ANSWER_WITHIN, or refuses: requests get 503 until it works again. */
+bool audit_is_stuck(const struct audit *a);
+/* hmac-sha256:..., as sys/audit-hash answers. */
+struct str audit_hash(struct audit *a, struct arena *to, struct str s);
+/* For health and metrics: records, lag in msec, head age, size. */
+void audit_observe(struct audit *a, struct arena *arena, struct value *to);
+
+#endif

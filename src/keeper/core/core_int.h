@@ -1,0 +1,58 @@
+/*
+ * core - the keeper's centre: what a request meets on its way, and what is in memory besides entries.
+ *
+ * Single-threaded, one loop: the thread that signs for TLS.  Storage is asked over two links of the store role: one
+ * blocking, for reads (microseconds, at most 2 s, then the request fails with 503), one for commits, which are gathered: a
+ * batch is what a round of the loop changed.  Audit records of a batch are written before it, answers follow it.
+ */
+#ifndef WEIR_KEEPER_CORE_CORE_INT_H
+#define WEIR_KEEPER_CORE_CORE_INT_H
+
+#include "keeper/core/policy_int.h"
+#include "keeper/core/request_int.h"
+#include "net/link.h"
+#include "net/loop.h"
+
+struct audit; /* keeper/audit/audit_int.h */
+
+enum {
+    CORE_ANSWER_WITHIN = 2000 /* ms: then 503 */,
+    CORE_TTL_DEFAULT = 2764800 /* s */,
+    CORE_CACHE = 64 << 20
+};
+
+struct core *core_new(struct loop *l);
+void core_free(struct core *c);
+
+/* The three links of the store role; each owns its fd.  Without them every request answers 503. */
+void core_attach_store(struct core *c, int read_fd, int write_fd, int journal_fd);
+/* An api role's link; owns fd. Several are fine. */
+void core_attach_api(struct core *c, int fd);
+/* The key file for auto-unseal, as the parent opened it (-1: none); closed. Used at once when sealed. */
+void core_give_unseal_key(struct core *c, int fd);
+
+/* From bytes of a KEEPER_REQUEST (core/dispatch.c); answer() gets the bytes of KEEPER_RESPONSE, now or later, once. */
+void core_request(
+    struct core *c, struct str bytes, void (*answer)(void *arg, struct str bytes), void *arg);
+/* Control's orders (core/orders.c) and what it may see. */
+void core_order(
+    struct core *c, struct str bytes, void (*answer)(void *arg, struct str bytes), void *arg);
+
+bool core_is_sealed(const struct core *c);
+bool core_is_initialized(const struct core *c);
+struct loop *core_loop(struct core *c);
+struct entries *core_entries(struct core *c);
+struct barrier *core_barrier(struct core *c);
+struct audit *core_audit(struct core *c);
+/* The mount a path belongs to (longest prefix), and by accessor or uuid; NULL. */
+struct mount *core_mount_of(struct core *c, struct str path);
+struct mount *core_mount_by_accessor(struct core *c, struct str accessor);
+/* Every mount of an engine type, or all for NULL, in the order of their paths. */
+struct mount *core_mount_each(struct core *c, const char *type, struct mount *after);
+/* The compiled policies of a token (cached until a policy changes). */
+const struct acl *core_acl(struct request *r, const struct token *t);
+
+/* All engines, ends with NULL (core/engines.c). */
+extern const struct engine *const engines[];
+
+#endif
