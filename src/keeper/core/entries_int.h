@@ -1,76 +1,65 @@
 /*
- * entries - entry_int.h's other side: what core.c does with the transactions of requests.
+ * entries - the core's side of entry_int.h: batches, what is durable, and the rows outside the barrier.
  *
- *     handler writes in r->tx     tx_take()         entries_close()     entries_release()        STORE_DONE
- *     (only itself sees it) ----> in the open batch ---> closed batch ---> sent to the store ---> durable
- *                                 (others see it)        \______________________________________/
- *                                                          refused, link lost: FAILED, caches dropped
+ *     tx_take() -> open batch --entries_close_batch()--> closed --entries_commit()--> sent --STORE_DONE--> durable
+ *                                                           |                            |
+ *                                                           +--entries_abandon()--> failed <--STORE_REFUSED, end of the link
  *
- * A batch is what one round of the loop changed; it is one transaction of the store.  core.c, in each round's end:
- *     entries_close(e, number of the last audit record); audit_flush(a);
- * and when the journal has written more:
- *     entries_release(e, audit_written(a));
- * A request is answered when entries_state(e, r->tx.after) is BATCH_DURABLE (batch 0 always is); BATCH_FAILED is 503.
+ * A round of the loop makes one batch.  The core sends it once the journal has its audit records.  When a batch fails,
+ * all later ones fail with it (they may have read what it wrote): the cache is dropped and a new generation begins.
  *
  * What always holds:
- *  (1) A batch is durable only when all before it are; when one fails all after it fail, and what
- *      they had put into the cache is gone before anybody is told.
- *  (2) A keyring is in use only with its row: when the batch with "core/keyring" fails, the barrier goes
- *      back to the keyring that is durable.
- *  (3) The store sees sealed bytes and blinded names alone; raw rows are sealed by their owner.
+ *  (1) A batch is durable only when all before it are or have failed; what a failed one had put into the cache is gone
+ *      before anybody is told.
+ *  (2) A keyring is in use only with its row: when the batch with the plain row "keyring" fails, the barrier
+ *      goes back to the keyring that is durable.
+ *  (3) The store sees sealed bytes and blinded names alone, but for plain rows, which their owner has sealed.
  */
 #ifndef WEIR_KEEPER_CORE_ENTRIES_INT_H
 #define WEIR_KEEPER_CORE_ENTRIES_INT_H
 
 #include "keeper/core/entry_int.h"
-#include "keeper/seal/barrier_int.h"
 #include "net/loop.h"
 
-struct entries *entries_new(struct loop *l, struct barrier *b, size_t cache_bytes);
+/* The barrier is borrowed. */
+struct entries *entries_new(struct loop *l, struct barrier *b);
 void entries_free(struct entries *e);
-/* The store role's links (both own their fd).  Replaces those before: what is under way fails. */
+/* The reading link (blocking) and the writing link (on the loop); owns both, replaces those before: what is under way fails. */
 void entries_attach(struct entries *e, int read_fd, int write_fd);
-bool entries_is_attached(const struct entries *e); /* and neither link has ended */
+bool entries_attached(const struct entries *e);
 
-/* From now on others see the changes; t is empty and t->after is their batch (or, without changes, what it read).
- * False: nothing was taken, t->failed and t->busy say why. */
-bool tx_take(struct tx *t);
-
-/* Ends the open batch, which may go to the store once `gate` is released. */
-void entries_close(struct entries *e, uint64_t gate);
-/* Sends the closed batches whose gate is at most this. */
-void entries_release(struct entries *e, uint64_t gate);
-/* Gives up what has not been sent (the journal is stuck): those batches fail. */
+/* The changes are the open batch's from now on and seen by everyone; t is empty then.  Returns the batch that must be durable before the
+ * answer: the open one, or t->after when nothing was changed (0: none), and sets t->after to it. When it cannot be taken (t->failed
+ * and t->busy say why; check it), nothing was. */
+uint64_t tx_take(struct tx *t);
+/* Ends the open batch: its number, or 0 when it is empty. Numbers grow by one. A batch that grew too long was closed by tx_take(): the number returned covers it. */
+uint64_t entries_close_batch(struct entries *e);
+/* Sends the closed batches up to this one. */
+void entries_commit(struct entries *e, uint64_t up_to);
+/* Fails all batches that were not sent, the open one too. */
 void entries_abandon(struct entries *e);
-
-enum batch_state { BATCH_WAITING, BATCH_DURABLE, BATCH_FAILED };
-enum batch_state entries_state(const struct entries *e, uint64_t batch);
-/* Called whenever batches have become durable or have failed. Not from inside the functions above but entries_abandon(). */
-void entries_on_settled(struct entries *e, void (*call)(void *arg), void *arg);
-/* The sentence of the last failure, NULL after a success: "the disk is full", for health. */
+bool entries_is_durable(const struct entries *e, uint64_t batch); /* 0 always is */
+bool entries_has_failed(const struct entries *e, uint64_t batch);
+/* Called when batches became durable or failed: later from the loop, at once by entries_abandon(), entries_commit() and entries_attach(). */
+void entries_on_progress(struct entries *e, void (*call)(void *arg), void *arg);
+/* The sentence of the last failure ("the disk is full"), NULL since it works again: for health. */
 const char *entries_trouble(const struct entries *e);
-
-/* Sealing: wipes all plaintext.  What has been taken still goes to the store; reads fail as busy until it is there. */
+/* Sealing: forgets and wipes all plaintext. What was taken still goes to the store; reads fail as busy until it is there. */
 void entries_forget(struct entries *e);
 
-/*
- * Rows that are read before the barrier is open: "core/keyring", "core/seal/..." .  The name is hashed, the data
- * is stored as it is given: it must be sealed already, or be no secret.  They are part of the transaction like others.
- */
-bool entry_raw_get(struct tx *t, struct str name, struct str *data);
-void entry_raw_put(struct tx *t, struct str name, struct str data);
-void entry_raw_delete(struct tx *t, struct str name);
-/* Packs the barrier's keyring into the row "core/keyring": after barrier_create(), barrier_rotate(), barrier_new_root(). */
-void entry_put_keyring(struct tx *t);
-/* The packed keyring, for barrier_open(); false: the keeper is not initialised (or t->failed). */
-bool entry_get_keyring(struct tx *t, struct str *packed);
-/* After barrier_open(): this keyring is the durable one. */
+/* Rows that stand outside the barrier ("keyring", "seal", ...): their id is not blinded, their data not sealed here: it is sealed
+ * already, or no secret. 1 there, 0 not there, -1 the store does not answer. tx_plain_put(): len 0 deletes. */
+int entries_plain_get(struct entries *e, struct arena *a, const char *name, struct str *data);
+void tx_plain_put(struct tx *t, const char *name, struct str data);
+/* Packs the barrier into the plain row "keyring": after barrier_create(), barrier_rotate(), barrier_new_root(), in the same transaction
+ * as what belongs to it (the root key's new wrappings). */
+void tx_put_keyring(struct tx *t);
+/* After barrier_open() with the row "keyring": what is open now is what is durable. */
 void entries_opened(struct entries *e);
 
 /*
- * Background work, a bounded piece a call: seals anew what older terms sealed, then destroys those terms; packs the keyring now and
- * then so that the count of seals outlives a crash; says when a term is due to be renewed.  Each call is a
- * transaction of its own.  True: there is more to do at once.
+ * Background work, a bounded piece a call (from a tick): seals anew what older terms sealed, then destroys those terms; packs the
+ * keyring now and then so that the count of seals outlives a crash.  Closes no batch.  True: there is more to do at once.
  */
 bool entries_work(struct entries *e);
 
@@ -81,8 +70,7 @@ struct entries_stats {
     uint64_t misses;
     uint64_t commits;
     uint64_t failures;
-    unsigned batches_waiting;
-    uint32_t oldest_term; /* with rows, as far as known */
+    unsigned waiting; /* batches that are not durable yet */
 };
 void entries_get_stats(const struct entries *e, struct entries_stats *out);
 
