@@ -15,10 +15,34 @@ void buf_init(struct buf *b, size_t max)
     b->max = max;
 }
 
+void buf_init_secret(struct buf *b, size_t max)
+{
+    buf_init(b, max);
+    b->secret = true;
+}
+
 void buf_free(struct buf *b)
 {
+    bool secret = b->secret;
+
+    if (secret && b->data != NULL)
+        explicit_bzero(b->data, b->cap);
     free(b->data);
     buf_init(b, b->max);
+    b->secret = secret;
+}
+
+/* realloc() would leave a copy behind. */
+static char *move_secret(struct buf *b, size_t cap)
+{
+    char *to = xmalloc(cap);
+
+    if (b->len > 0)
+        memcpy(to, b->data, b->len);
+    if (b->data != NULL)
+        explicit_bzero(b->data, b->cap);
+    free(b->data);
+    return to;
 }
 
 char *buf_reserve(struct buf *b, size_t n)
@@ -36,7 +60,7 @@ char *buf_reserve(struct buf *b, size_t n)
         cap *= 2;
     if (cap > b->max)
         cap = b->max;
-    b->data = xrealloc(b->data, cap);
+    b->data = b->secret ? move_secret(b, cap) : xrealloc(b->data, cap);
     b->cap = cap;
     return b->data + b->len;
 }
@@ -65,6 +89,14 @@ void buf_consume(struct buf *b, size_t n)
     b->len -= n;
     if (b->len > 0)
         memmove(b->data, b->data + n, b->len);
+    if (b->secret && n > 0)
+        explicit_bzero(b->data + b->len, n);
+}
+
+void buf_clear(struct buf *b)
+{
+    buf_consume(b, b->len);
+    b->over = false;
 }
 
 void buf_u64(struct buf *b, uint64_t n)

@@ -2,7 +2,8 @@
  * buf - growing bytes with a hard maximum.
  *
  * Appending past the maximum sets `over` and appends nothing; check it once at
- * the end.  One owner; buf_free() when done.
+ * the end.  One owner; buf_free() when done.  What a secret one held is wiped
+ * wherever it moves away from or ends.
  */
 #ifndef WEIR_BASE_BUF_H
 #define WEIR_BASE_BUF_H
@@ -20,15 +21,19 @@ struct buf {
     size_t cap;
     size_t max;
     bool over;
+    bool secret;
 };
 
 void buf_init(struct buf *b, size_t max);
+void buf_init_secret(struct buf *b, size_t max);
 void buf_free(struct buf *b);
 /* Room for n more bytes behind len; NULL (and over) when that passes the maximum. */
 char *buf_reserve(struct buf *b, size_t n);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Drops the first n bytes. */
 void buf_consume(struct buf *b, size_t n);
+/* Empty, its memory kept for the next. */
+void buf_clear(struct buf *b);
 
 static inline void buf_add(struct buf *b, const void *p, size_t n)
 {

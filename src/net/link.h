@@ -6,6 +6,7 @@
  * Frames are gathered: what is sent in one round of the loop goes out in few
  * writes, what has arrived is read in few reads.  A frame that is not in the
  * table of what the other may send, or is longer than its rule allows, ends the link.
+ * What has gone through its buffers is wiped: frames carry secrets.
  */
 #ifndef WEIR_NET_LINK_H
 #define WEIR_NET_LINK_H
@@ -46,8 +47,11 @@ bool link_send_str(struct link *l, uint16_t type, uint64_t id, struct str body);
 /* Bytes that may wait; 64 MB when never set. */
 void link_set_most(struct link *l, size_t most);
 size_t link_waiting(const struct link *l);
-/* Stops and resumes reading: back-pressure. */
+/* Stops and resumes reading: back-pressure. While stopped the other side's end goes unnoticed. */
 void link_pause(struct link *l, bool on);
+
+/* Both ends, close-on-exec, with room for some frames. 0, or -1 with errno. */
+int link_pair(int ends[2]);
 
 /*
  * One question and its answer, blocking, for a pair that no loop watches: for

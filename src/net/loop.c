@@ -43,6 +43,7 @@ struct loop {
     int nevents;
     int at;
     struct list turns;
+    struct list last_turns;
     struct after after[AFTER_MAX];
     unsigned nafter;
     struct watch_fd wake;
@@ -87,6 +88,7 @@ struct loop *loop_new(void)
     l->now = time_msec();
     l->ticked = l->now;
     list_init(&l->turns);
+    list_init(&l->last_turns);
     for (unsigned i = 0; i < WHEEL_LEVELS; i++)
         for (unsigned k = 0; k < WHEEL_SLOTS; k++)
             list_init(&l->wheel[i][k]);
@@ -287,6 +289,12 @@ void loop_take_turn(struct loop *l, struct turn *t)
         list_append(&l->turns, &t->link);
 }
 
+void loop_take_last_turn(struct loop *l, struct turn *t)
+{
+    if (list_empty(&t->link))
+        list_append(&l->last_turns, &t->link);
+}
+
 void turn_cancel(struct turn *t)
 {
     list_remove(&t->link);
@@ -322,7 +330,8 @@ static unsigned translate(uint32_t events)
 
 void loop_once(struct loop *l, msec_t max_wait)
 {
-    msec_t wait = list_empty(&l->turns) ? until_next(l, max_wait) : 0;
+    bool idle = list_empty(&l->turns) && list_empty(&l->last_turns);
+    msec_t wait = idle ? until_next(l, max_wait) : 0;
     struct list waiting;
     int n;
 
@@ -346,6 +355,8 @@ void loop_once(struct loop *l, msec_t max_wait)
     tick(l);
     for (unsigned i = 0; i < l->nafter; i++)
         l->after[i].call(l->after[i].arg);
+    list_take(&l->last_turns, &waiting);
+    give_turns(&waiting);
 }
 
 void loop_run(struct loop *l)

@@ -86,6 +86,9 @@ struct turn {
 void turn_init(struct turn *t, void (*call)(struct turn *t));
 void loop_take_turn(struct loop *l, struct turn *t); /* again is fine */
 void turn_cancel(struct turn *t);
+/* The same at the end of this very round, behind all else (or of the next, when none is on):
+ * for sending what the round has gathered. */
+void loop_take_last_turn(struct loop *l, struct turn *t);
 
 /* From any thread: call(arg) runs in the loop's thread. The struct is embedded, the caller's. */
 struct post {
