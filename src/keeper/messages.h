@@ -37,7 +37,8 @@
  *
  * `parsed`, made by the api so that the core parses no text formats:
  *   policy   for sys/policy/NAME, sys/policies/acl/NAME with "policy":  {rules: [{path, capabilities: [..], min_wrapping_ttl, max_wrapping_ttl,
- *            allowed_parameters: {..}, denied_parameters: {..}, required_parameters: [..], approvals: {count, policies: [..], ttl}}]}, or {error: sentence}
+ *            allowed_parameters: {..}, denied_parameters: {..}, required_parameters: [..], approvals: {count, policies: [..], ttl}}], text}, or {error: sentence};
+ *            ttls are seconds, parameters lower case; text only when the policy came in base64: what it says
  *   csr      for a "csr" member: {subject_der, subject: [{type: "CN".., value}], spki, key_type, key_bits, dns: [], ips: [], emails: [], uris: [],
  *            others: [{oid, value}], is_ca, key_usage, ext_key_usage: [oid], signature_ok}, or {error: sentence}
  *   certificates  for "certificate", "pem_bundle", "cacert" ... members: {MEMBER: [der, ...]} re-encoded from what was parsed
