@@ -28,6 +28,15 @@ async function expectText(locator, pattern) {
   }
 }
 
+// Not waitForFunction(): the page's own policy may forbid what it evaluates.
+async function expectNone(locator) {
+  const deadline = Date.now() + 20000;
+  while ((await locator.count()) > 0) {
+    if (Date.now() > deadline) throw new Error(`expected none, there are ${await locator.count()}`);
+    await page.waitForTimeout(50);
+  }
+}
+
 async function buyOne() {
   await page.locator("#products li").first().waitFor();
   const add = page.locator("#products button").first();
@@ -46,7 +55,7 @@ const name = await page.locator("#products strong").first().innerText();
 await page.locator("#search").fill(name);
 await expectText(page.locator("#products"), new RegExp(name));
 await page.locator("#search").fill("no such thing at all");
-await page.waitForFunction(() => document.querySelectorAll("#products li").length === 0);
+await expectNone(page.locator("#products li"));
 await page.locator("#search").fill("");
 console.log(await buyOne());
 
