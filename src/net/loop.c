@@ -385,6 +385,16 @@ void loop_after(struct loop *l, void (*call)(void *arg), void *arg)
     l->after[l->nafter++] = (struct after){ call, arg };
 }
 
+void loop_after_cancel(struct loop *l, void (*call)(void *arg), void *arg)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < l->nafter; i++)
+        if (l->after[i].call != call || l->after[i].arg != arg)
+            l->after[kept++] = l->after[i];
+    l->nafter = kept;
+}
+
 void loop_post(struct loop *l, struct post *p)
 {
     struct post *head = atomic_load(&l->posts);

@@ -74,6 +74,8 @@ void timer_cancel(struct loop *l, struct timer *t);
 
 /* Called once after the events of each round (flush logs, free what is no longer used). */
 void loop_after(struct loop *l, void (*call)(void *arg), void *arg);
+/* No longer; not from inside such a call. */
+void loop_after_cancel(struct loop *l, void (*call)(void *arg), void *arg);
 
 /*
  * Another turn: call(t) runs once in the next round, after that round's events
