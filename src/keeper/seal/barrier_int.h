@@ -4,7 +4,7 @@
  *     seal (shares, key file ...) => root key => keyring of terms => rows
  *
  * The root key is wrapped once for each seal; any one of them opens it.  Rows are AES-256-GCM under a term's key:
- *     version u8 1 | term u32 | nonce 12 | ciphertext | tag 16,  AAD: "weir row" | blinded id | folder id | "name" or "data"
+ *     version u8 1 | term u32 | nonce 12 | ciphertext | tag 16,  AAD: "weir row" | blinded id | folder id | "name" or "data" | all before the ciphertext
  * Nonces are random 96 bits mixed with a counter that starts anew at each unseal, so that neither fork nor a
  * restored snapshot repeats one; a term is renewed long before 2^32 seals (CREATE at 2^31).  Names are blinded by
  * HMAC-SHA256 under the name key, which lives as long as the barrier.  After a rotation old rows are sealed anew in the
@@ -21,7 +21,14 @@
 #include "base/err.h"
 #include "base/str.h"
 
-enum { BARRIER_KEY = 32, BARRIER_OVERHEAD = 33, BLIND = 32 };
+enum {
+    BARRIER_KEY = 32,
+    BARRIER_OVERHEAD = 33,
+    BLIND = 32,
+    BARRIER_UNCOUNTED =
+        1
+        << 22, /* seals that may go uncounted before a keyring is packed anew; added when one is opened */
+};
 
 struct barrier;
 
@@ -57,6 +64,15 @@ int64_t barrier_term_made(const struct barrier *b);  /* seconds since 1970 */
 uint64_t barrier_term_used(const struct barrier *b); /* seals made with it */
 void barrier_rotate(struct barrier *b);
 void barrier_destroy_before(struct barrier *b, uint32_t term);
+
+/*
+ * The state of the keys, for going back when a keyring could not be written down: a copy in secret
+ * memory; NULL is a closed barrier.  barrier_restore() borrows it.
+ */
+struct barrier_state;
+struct barrier_state *barrier_snapshot(const struct barrier *b);
+void barrier_restore(struct barrier *b, const struct barrier_state *s);
+void barrier_state_free(struct barrier_state *s);
 
 /* A key for one purpose, made from the root of the keyring: audit HMACs, token salt ... 32 bytes, the same as long as the barrier lives. */
 void barrier_derive(const struct barrier *b, const char *purpose, uint8_t out[BARRIER_KEY]);
