@@ -57,6 +57,26 @@ await expectText(page.locator("#products"), new RegExp(name));
 await page.locator("#search").fill("no such thing at all");
 await expectNone(page.locator("#products li"));
 await page.locator("#search").fill("");
+
+// The answer to an older search that comes last is not what is shown.
+let release;
+const released = new Promise((resolve) => (release = resolve));
+await page.route(/q=slow$/, async (route) => {
+  await released;
+  await route.fulfill({
+    headers: { "X-Instance": "late" },
+    json: [{ id: "late", name: "Late", text: "", cents: 1, stock: 1 }],
+  });
+});
+await page.locator("#search").fill("slow");
+const newer = page.waitForResponse((response) => response.url().endsWith(encodeURIComponent(name)));
+await page.locator("#search").fill(name);
+await (await newer).finished();
+release();
+await expectText(page.locator("#edge"), /from late/);
+await page.evaluate(() => fetch("/api/cart").then((response) => response.text()));
+await expectText(page.locator("#products"), new RegExp(`^(?!.*Late)[^]*${name}`));
+await page.locator("#search").fill("");
 console.log(await buyOne());
 
 // One instance of the catalogue dies: the visitor notices nothing.

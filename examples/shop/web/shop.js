@@ -81,10 +81,14 @@ function showProduct(product) {
   return card;
 }
 
+let searches = 0;
+
 async function search() {
+  const mine = ++searches;
   const words = encodeURIComponent(at("search").value);
   const found = await call(`/api/catalogue/products?q=${words}`);
-  at("products").replaceChildren(...found.map(showProduct));
+  if (mine === searches) // an older answer may come later than a newer one
+    at("products").replaceChildren(...found.map(showProduct));
 }
 
 // The same key for the same cart: pressing twice, or a retry on the way, orders once.
