@@ -2,17 +2,10 @@
  * json - see json.h.
  */
 #include <math.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #include "base/json.h"
+#include "base/json_int.h"
 #include "base/utf8.h"
-
-static bool is_plain(unsigned char c)
-{
-    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-}
 
 static void escape_byte(struct buf *b, unsigned char c)
 {
@@ -40,72 +33,13 @@ static void escape_byte(struct buf *b, unsigned char c)
     }
 }
 
-#ifdef __SSE2__
-/* A bit for each of the sixteen bytes that needs an escape. */
-static unsigned needs_escape(__m128i v)
-{
-    /* Signed: control bytes and all above 0x7f are less than a space. */
-    __m128i bad = _mm_or_si128(
-        _mm_cmplt_epi8(v, _mm_set1_epi8(0x20)), _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f)));
-
-    bad = _mm_or_si128(bad, _mm_cmpeq_epi8(v, _mm_set1_epi8('"')));
-    bad = _mm_or_si128(bad, _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
-    return (unsigned)_mm_movemask_epi8(bad);
-}
-
-/* All n bytes in one vector, n being 4 to 16: the ends overlap. */
-static __m128i load_short(const unsigned char *p, size_t n)
-{
-    uint64_t ends[2];
-    uint32_t half[2];
-
-    if (n >= 8) {
-        memcpy(&ends[0], p, 8);
-        memcpy(&ends[1], p + n - 8, 8);
-    } else {
-        memcpy(&half[0], p, 4);
-        memcpy(&half[1], p + n - 4, 4);
-        ends[0] = (uint64_t)half[0] << 32 | half[1];
-        ends[1] = ends[0];
-    }
-    return _mm_set_epi64x((long long)ends[1], (long long)ends[0]);
-}
-
-/* How many of the first bytes need no escape. */
-static size_t plain_run(const unsigned char *p, size_t n)
-{
-    size_t run = 0;
-
-    for (; run + 16 <= n; run += 16) {
-        unsigned mask = needs_escape(_mm_loadu_si128((const __m128i *)(const void *)(p + run)));
-
-        if (mask != 0)
-            return run + (size_t)__builtin_ctz(mask);
-    }
-    if (n - run >= 4 && needs_escape(load_short(p + run, n - run)) == 0)
-        return n;
-    while (run < n && is_plain(p[run]))
-        run++;
-    return run;
-}
-#else
-static size_t plain_run(const unsigned char *p, size_t n)
-{
-    size_t run = 0;
-
-    while (run < n && is_plain(p[run]))
-        run++;
-    return run;
-}
-#endif
-
 void json_escape(struct buf *b, struct str s)
 {
     const unsigned char *p = (const unsigned char *)s.at;
     size_t n = s.len;
 
     while (n > 0) {
-        size_t run = plain_run(p, n);
+        size_t run = json_plain_run(p, n);
 
         buf_add(b, p, run);
         p += run;
