@@ -21,7 +21,12 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-enum { STORE_ID = 32, STORE_ROW_MAX = 36 << 20 };
+enum {
+    STORE_ID = 32,
+    STORE_ROW_MAX = 36 << 20,
+    STORE_ROWS_BYTES =
+        2 << 20, /* past it an answer holds fewer rows than were asked for, but one at least */
+};
 
 struct row {
     uint8_t id[STORE_ID];
