@@ -8,8 +8,10 @@
  *   parent -> any      LIFE_START       first; struct start, see start.h
  *                      LIFE_PING        to be answered with LIFE_PONG
  *   parent -> role     LIFE_ATTACH      u32 enum role of the peer, u32 index (of the edge's worker
- *                                       for a keeper's channel); one descriptor
+ *                                       for a keeper's channel; see below for the others); one
+ *                                       descriptor
  *   parent -> keeper   LIFE_KEY         id of OPEN_KEY; one descriptor
+ *                      LIFE_UNSEAL      one descriptor: the file that opens the seal
  *   parent -> control  LIFE_BOUND       listening sockets (at most 8; more in further BOUNDs: u32
  *                                       how many are still to come)
  *                      LIFE_NOT_BOUND   sentence
@@ -46,13 +48,33 @@
  *                      LIFE_SIGNAL      u64 number, u32 signal: to the process group
  *                      LIFE_ISSUE       text certificate name, n x text host
  *                      LIFE_ASK_USAGE   empty
+ *                      LIFE_ASK_UNSEAL  empty: the plan's key file once more, to the keeper
+ *
+ * Over the channel from control to the vault role:
+ *   control -> vault   VAULT_LISTENERS  u32 of the listeners that speak TLS, u32 of plain ones (they
+ *                                       come last), text address; as many descriptors, and behind
+ *                                       them one with the certificate chain (PEM) when there is TLS
+ *                      VAULT_CHAIN      one descriptor: the chain is another one now
+ *   vault -> control   VAULT_OK         empty
+ *                      VAULT_REFUSED    sentence
  */
 #ifndef WEIR_DAEMON_MESSAGES_H
 #define WEIR_DAEMON_MESSAGES_H
 
 #include "net/channel.h"
 
-enum role { ROLE_CONTROL, ROLE_KEEPER, ROLE_EDGE, ROLE_COUNT };
+/* The last two are there when the blueprint has a `keeper:`. */
+enum role { ROLE_CONTROL, ROLE_KEEPER, ROLE_EDGE, ROLE_VAULT, ROLE_STORE, ROLE_COUNT };
+
+/* What the index of an ATTACH means between these: each a link (net/link.h) but for the signer. */
+enum {
+    TIE_REQUESTS = 0, /* vault, keeper */
+    TIE_SIGNER = 1,   /* vault, keeper: a channel */
+    TIE_READ = 0,     /* store, keeper */
+    TIE_WRITE = 1,
+    TIE_JOURNAL = 2,
+    TIES_STORE = 3,
+};
 
 enum life_message {
     LIFE_START = 1,
@@ -75,6 +97,7 @@ enum life_message {
     LIFE_USAGE,
     LIFE_APPLY,
     LIFE_DRAIN,
+    LIFE_UNSEAL,
     LIFE_PONG = 64,
     LIFE_PLAN,
     LIFE_FAILED,
@@ -90,11 +113,14 @@ enum life_message {
     LIFE_SIGNAL,
     LIFE_ISSUE,
     LIFE_ASK_USAGE,
+    LIFE_ASK_UNSEAL,
 };
+
+enum vault_message { VAULT_LISTENERS = 1, VAULT_CHAIN, VAULT_OK = 64, VAULT_REFUSED };
 
 enum { LIFE_SENTENCE_MAX = 1024 };
 
-/* "control", "keeper", "edge" */
+/* "control", "keeper", "edge", "vault", "store" */
 const char *role_name(enum role r);
 /* ROLE_COUNT when there is none of that name. */
 enum role role_find(struct str name);

@@ -78,6 +78,8 @@ void roles_hang_up(struct parent *p);
 /* requests.c */
 extern const struct message_rule control_requests[];
 extern const struct message_rule role_answers[]; /* of the keeper and the edge */
+/* The key file of the plan, opened for the keeper; says so when it cannot be. */
+void requests_send_unseal(struct parent *p);
 void requests_send_processes(struct parent *p, struct channel *control);
 void requests_process_exited(void *arg, uint64_t number, int status);
 

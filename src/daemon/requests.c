@@ -266,6 +266,30 @@ static void on_open_key(struct channel *c, struct message *m, void *arg)
     }
 }
 
+void requests_send_unseal(struct parent *p)
+{
+    struct channel *keeper = p->roles[ROLE_KEEPER].life;
+    auto_close int fd = -1;
+    struct err err;
+
+    if (!p->plan.keeper || p->plan.unseal[0] == '\0' || keeper == NULL)
+        return;
+    fd = open_key(p->plan.unseal, &err);
+    if (fd < 0)
+        say("%s: the keeper stays sealed until it is there, or shares are given", err.text);
+    else
+        channel_send(keeper, LIFE_UNSEAL, 0, STR_NONE, &fd, 1);
+}
+
+static void on_ask_unseal(struct channel *c, struct message *m, void *arg)
+{
+    struct role_process *rp = arg;
+
+    (void)c;
+    (void)m;
+    requests_send_unseal(rp->parent);
+}
+
 /* ---- the log ---- */
 
 static void on_open_log(struct channel *c, struct message *m, void *arg)
@@ -403,7 +427,7 @@ static void on_ask_usage(struct channel *c, struct message *m, void *arg)
 
     buf_init(&b, CHANNEL_BODY_MAX);
     put_usage(&b, "parent", getpid(), 0);
-    for (unsigned r = 0; r < ROLE_COUNT; r++)
+    for (unsigned r = 0; r < ROLE_COUNT; r++) /* those that run */
         put_usage(&b, role_name((enum role)r), p->roles[r].pid, p->roles[r].restarts);
     processes_each(p->processes, put_process_usage, &b);
     channel_send(c, LIFE_USAGE, m->id, buf_as_str(&b), NULL, 0);
@@ -438,6 +462,7 @@ const struct message_rule control_requests[] = {
     { LIFE_SIGNAL, "SIGNAL", 12, 0, on_signal },
     { LIFE_ISSUE, "ISSUE", 32768, 0, on_issue },
     { LIFE_ASK_USAGE, "ASK_USAGE", 0, 0, on_ask_usage },
+    { LIFE_ASK_UNSEAL, "ASK_UNSEAL", 0, 0, on_ask_unseal },
     { 0 },
 };
 

@@ -24,6 +24,8 @@ void role_become(struct identity who);
 int role_control(void);
 int role_keeper(void);
 int role_edge(void);
+int role_vault(void);
+int role_store(void);
 int role_issuer(void);
 
 #endif

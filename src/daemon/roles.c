@@ -12,6 +12,7 @@
 #include "base/bug.h"
 #include "daemon/parent_int.h"
 #include "daemon/say.h"
+#include "net/link.h"
 
 enum {
     LIFELINE_FD = 3,
@@ -84,13 +85,30 @@ static void attach(struct role_process *to, enum role peer, uint32_t index, int 
     channel_send(to->life, LIFE_ATTACH, 0, (struct str){ (char *)body, sizeof(body) }, &fd, 1);
 }
 
-static void join(struct role_process *a, struct role_process *b, uint32_t index)
+/* Which roles talk to each other, and over how many pairs of what. */
+static const struct tie {
+    enum role a;
+    enum role b;
+    bool link;      /* a stream for links, see net/link.h; else a channel */
+    unsigned first; /* index */
+    unsigned count; /* 0: one for each of the edge's workers */
+} ties[] = {
+    { ROLE_CONTROL, ROLE_KEEPER, false, 0, 1 },
+    { ROLE_CONTROL, ROLE_EDGE, false, 0, 1 },
+    { ROLE_CONTROL, ROLE_VAULT, false, 0, 1 },
+    { ROLE_EDGE, ROLE_KEEPER, false, 0, 0 },
+    { ROLE_VAULT, ROLE_KEEPER, true, TIE_REQUESTS, 1 },
+    { ROLE_VAULT, ROLE_KEEPER, false, TIE_SIGNER, 1 },
+    { ROLE_STORE, ROLE_KEEPER, true, TIE_READ, TIES_STORE },
+};
+
+static void join(struct role_process *a, struct role_process *b, bool link, uint32_t index)
 {
     int ends[2];
 
     if (a->life == NULL || b->life == NULL)
         return;
-    if (channel_pair(ends) == -1) {
+    if ((link ? link_pair(ends) : channel_pair(ends)) == -1) {
         say("no channel between %s and %s: %s", role_name(a->role), role_name(b->role),
             strerror(errno));
         return;
@@ -103,17 +121,14 @@ static void join(struct role_process *a, struct role_process *b, uint32_t index)
 
 static void join_all(struct parent *p, enum role r)
 {
-    struct role_process *control = &p->roles[ROLE_CONTROL];
-    struct role_process *keeper = &p->roles[ROLE_KEEPER];
-    struct role_process *edge = &p->roles[ROLE_EDGE];
+    for (size_t i = 0; i < sizeof(ties) / sizeof(ties[0]); i++) {
+        const struct tie *t = &ties[i];
+        unsigned count = t->count > 0 ? t->count : p->plan.workers;
 
-    if (r != ROLE_EDGE)
-        join(control, keeper, 0);
-    if (r != ROLE_CONTROL)
-        for (uint32_t i = 0; i < p->plan.workers; i++)
-            join(edge, keeper, i);
-    if (r != ROLE_KEEPER)
-        join(control, edge, 0);
+        if (t->a == r || t->b == r)
+            for (unsigned k = 0; k < count; k++)
+                join(&p->roles[t->a], &p->roles[t->b], t->link, t->first + k);
+    }
 }
 
 /* ---- life ---- */
@@ -139,7 +154,7 @@ static void send_start(struct parent *p, struct role_process *rp)
 {
     struct start s = {
         .workers = p->plan.workers,
-        .drop = p->plan.roles,
+        .drop = rp->role == ROLE_STORE ? p->plan.store : p->plan.roles,
         .state_given = p->options->state != NULL,
         .again = rp->role == ROLE_CONTROL && p->state != PARENT_STARTING,
         .json = p->options->json,
@@ -191,16 +206,23 @@ void role_start(struct parent *p, enum role r)
     send_start(p, rp);
     if (r == ROLE_CONTROL)
         requests_send_processes(p, rp->life);
+    if (r == ROLE_KEEPER && p->plan.keeper)
+        requests_send_unseal(p);
     if (p->planned)
         join_all(p, r);
 }
 
+static bool is_wanted(const struct parent *p, enum role r)
+{
+    return (r != ROLE_VAULT && r != ROLE_STORE) || (p->planned && p->plan.keeper);
+}
+
 void roles_start_planned(struct parent *p)
 {
-    static const enum role rest[] = { ROLE_KEEPER, ROLE_EDGE };
+    static const enum role rest[] = { ROLE_KEEPER, ROLE_EDGE, ROLE_STORE, ROLE_VAULT };
 
-    for (unsigned i = 0; i < 2; i++)
-        if (p->roles[rest[i]].pid == 0)
+    for (unsigned i = 0; i < sizeof(rest) / sizeof(rest[0]); i++)
+        if (is_wanted(p, rest[i]) && p->roles[rest[i]].pid == 0)
             role_start(p, rest[i]);
 }
 
@@ -299,7 +321,7 @@ bool role_is_well(const struct parent *p, enum role r)
 bool roles_are_well(const struct parent *p)
 {
     for (unsigned r = 0; r < ROLE_COUNT; r++)
-        if (!role_is_well(p, (enum role)r))
+        if (is_wanted(p, (enum role)r) && !role_is_well(p, (enum role)r))
             return false;
     return true;
 }

@@ -170,8 +170,10 @@ static void add_conditions(scmp_filter_ctx f, enum sandbox_kind kind)
 {
     static const int domains[] = { AF_INET, AF_INET6, AF_UNIX };
 
-    /* Threads, but no processes; the arguments of clone3 cannot be seen: the C library falls back. */
-    add_if(f, SCMP_SYS(clone), SCMP_A0_64(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+    /* Threads, but no processes; the arguments of clone3 cannot be seen: the C library falls back.
+     * The keeper has started its own already. */
+    if (kind != SANDBOX_KEEPER)
+        add_if(f, SCMP_SYS(clone), SCMP_A0_64(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
     add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3));
     /* No new code; control may load a module that looks up users. */
     if (kind == SANDBOX_CONTROL) {
@@ -185,7 +187,7 @@ static void add_conditions(scmp_filter_ctx f, enum sandbox_kind kind)
     add_if(f, SCMP_SYS(prctl), SCMP_A0_64(SCMP_CMP_EQ, PR_SET_NAME, 0));
     add_if(f, SCMP_SYS(prctl), SCMP_A0_64(SCMP_CMP_EQ, 0x53564d41 /* PR_SET_VMA */, 0));
     /* fstat() is newfstatat() with an empty path in newer C libraries. */
-    if (kind == SANDBOX_EDGE || kind == SANDBOX_KEEPER)
+    if (kind == SANDBOX_EDGE || kind == SANDBOX_KEEPER || kind == SANDBOX_VAULT)
         add_if(
             f, SCMP_SYS(newfstatat), SCMP_A3_64(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH));
     if (kind == SANDBOX_EDGE || kind == SANDBOX_CONTROL)
@@ -229,13 +231,23 @@ static void look_up_now(void)
     json_object_seed(seed);
 }
 
-void sandbox_enter(enum sandbox_kind kind, const struct sandbox_path *paths, size_t n)
+void sandbox_files(enum sandbox_kind kind, const struct sandbox_path *paths, size_t n)
 {
     look_up_now();
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
         end("no_new_privs");
-    if (sanitized)
-        return;
-    give_up_files(kind, paths, n);
-    give_up_calls(kind);
+    if (!sanitized)
+        give_up_files(kind, paths, n);
+}
+
+void sandbox_calls(enum sandbox_kind kind)
+{
+    if (!sanitized)
+        give_up_calls(kind);
+}
+
+void sandbox_enter(enum sandbox_kind kind, const struct sandbox_path *paths, size_t n)
+{
+    sandbox_files(kind, paths, n);
+    sandbox_calls(kind);
 }

@@ -18,14 +18,28 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum sandbox_kind { SANDBOX_CONTROL, SANDBOX_KEEPER, SANDBOX_EDGE, SANDBOX_ISSUER };
+enum sandbox_kind {
+    SANDBOX_CONTROL,
+    SANDBOX_KEEPER,
+    SANDBOX_EDGE,
+    SANDBOX_ISSUER,
+    SANDBOX_VAULT,
+    SANDBOX_STORE,
+};
 
 struct sandbox_path {
     const char *path; /* a folder with all in it, or a file; what is not there is left out */
     bool write;
 };
 
-/* Sets no_new_privs; ends the process when what the kernel can do cannot be had. */
+/*
+ * The two halves, for a role that starts threads between them: threads inherit the first, and the
+ * second holds for those that run already.  After sandbox_calls() the keeper can start no thread.
+ */
+void sandbox_files(enum sandbox_kind kind, const struct sandbox_path *paths, size_t n);
+void sandbox_calls(enum sandbox_kind kind);
+
+/* Both.  Sets no_new_privs; ends the process when what the kernel can do cannot be had. */
 void sandbox_enter(enum sandbox_kind kind, const struct sandbox_path *paths, size_t n);
 
 #endif

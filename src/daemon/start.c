@@ -9,6 +9,8 @@ static const char *const names[ROLE_COUNT] = {
     [ROLE_CONTROL] = "control",
     [ROLE_KEEPER] = "keeper",
     [ROLE_EDGE] = "edge",
+    [ROLE_VAULT] = "vault",
+    [ROLE_STORE] = "store",
 };
 
 const char *role_name(enum role r)
@@ -83,7 +85,10 @@ void plan_pack(const struct plan *p, struct buf *b)
     pack_u32(b, p->workers);
     pack_identity(b, p->roles);
     pack_identity(b, p->control);
+    pack_u32(b, p->keeper);
+    pack_identity(b, p->store);
     pack_text(b, p->state);
+    pack_text(b, p->unseal);
     pack_text(b, p->log);
 }
 
@@ -95,7 +100,10 @@ bool plan_unpack(struct str body, struct arena *a, struct plan *out)
     p.workers = unpack_u32(&u);
     p.roles = unpack_identity(&u);
     p.control = unpack_identity(&u);
+    p.keeper = unpack_u32(&u);
+    p.store = unpack_identity(&u);
     p.state = unpack_text(&u, a);
+    p.unseal = unpack_text(&u, a);
     p.log = unpack_text(&u, a);
     if (!unpack_done(&u) || p.workers < 1 || p.workers > 256)
         return false;

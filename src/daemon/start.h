@@ -25,7 +25,7 @@ struct identity {
 
 struct start {
     uint32_t workers;     /* edge: threads; keeper: channels to expect */
-    struct identity drop; /* edge and keeper: what to become when started by root */
+    struct identity drop; /* all but control: what to become when started by root */
     uint32_t state_given; /* control: `state` came from the command line */
     uint32_t again;       /* control: a former one died; go on with what was applied */
     uint32_t json;        /* control: problems at the start as JSON */
@@ -42,7 +42,10 @@ struct plan {
     uint32_t workers;
     struct identity roles;   /* the edge and the keeper */
     struct identity control; /* and origin processes without `user:`; root when it must be */
+    uint32_t keeper;         /* 1: secrets are kept; there are a vault and a store role */
+    struct identity store;   /* of the store role */
     char *state;             /* the folder, absolute */
+    char *unseal;            /* the file that opens the keeper's seal, or "" */
     char *log;               /* the request log's file, or "" */
 };
 

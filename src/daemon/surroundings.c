@@ -61,8 +61,14 @@ int surroundings_plan(const struct version *v, struct arena *a, struct plan *out
     out->workers = b->workers > 0 ? b->workers : count_cores();
     out->state = arena_strdup(a, b->state.at);
     out->log = arena_strdup(a, b->log.to == LOG_FILE ? b->log.path.at : "");
+    out->keeper = b->keeper.on;
+    out->unseal =
+        arena_strdup(a, b->keeper.seal.key_file.at != NULL ? b->keeper.seal.key_file.at : "");
     out->roles = self;
     out->control = self;
+    /* Not the user of the origin processes, who could delete what is kept: landlock and the lack of
+     * capabilities hold it back, see role_become(). */
+    out->store = self;
     if (self.uid != 0)
         return 0;
     pw = getpwnam(user);
@@ -106,12 +112,14 @@ int surroundings_make_folders(const struct version *v, const struct plan *p, str
 {
     const struct log_rule *log = &v->blueprint->log;
     auto_free char *control = xasprintf("%s/control", p->state);
+    auto_free char *keeper = xasprintf("%s/keeper", p->state);
     struct identity self = { geteuid(), getegid() };
 
     /* The folder itself is ours, so that only the parent and the issuer write in it; others may
      * pass through to the part that is theirs. */
     if (make_folder(p->state, 0711, self, err) == -1 ||
-        make_folder(control, 0700, p->control, err) == -1)
+        make_folder(control, 0700, p->control, err) == -1 ||
+        (p->keeper && make_folder(keeper, 0700, p->store, err) == -1))
         return -1;
     if (log->to == LOG_FILE) {
         auto_free char *folder = folder_of(log->path.at);

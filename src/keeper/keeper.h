@@ -31,6 +31,13 @@ void keeper_free(struct keeper *k); /* wipes every key */
 /* Both own fd. */
 void keeper_attach_edge(struct keeper *k, int fd);
 void keeper_attach_control(struct keeper *k, int fd);
+/* The api role: its link of requests, and the channel over which it has TLS signed as the edge does. */
+void keeper_attach_api(struct keeper *k, int fd);
+void keeper_attach_signer(struct keeper *k, int fd);
+/* The three links of the store role; each fd is owned. */
+void keeper_attach_store(struct keeper *k, int read_fd, int write_fd, int journal_fd);
+/* The key file that opens the seal, as the parent opened it; owned. Kept until there is something to open. */
+void keeper_give_unseal_key(struct keeper *k, int fd);
 /* A PEM private key (PKCS#8, SEC1 or PKCS#1, not encrypted) to be read from fd, which is closed.
  * The answer goes to the control channel: KEEPER_KEY_LOADED or KEEPER_KEY_REFUSED with this id. */
 void keeper_load_key(struct keeper *k, int fd, uint64_t id);

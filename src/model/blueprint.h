@@ -46,10 +46,15 @@ struct name_values {
 
 /* ---- certificates, listeners ---- */
 
+/* Who makes the certificate, when it is no file. */
+enum issuer { ISSUER_NONE, ISSUER_KEEPER };
+
 struct certificate {
     struct str name;
     struct strs hosts; /* exact or "*.example.org"; for files: from the certificate when absent */
     bool local;        /* issued by the machine's own authority, in the state folder */
+    unsigned issuer;   /* enum issuer */
+    msec_t ttl;        /* how long a certificate of the keeper's lasts */
     struct str chain;  /* PEM file, leaf first (absolute path once loaded) */
     struct str key;    /* PEM file; opened by the parent for the keeper alone */
     struct str ocsp;   /* DER file with a response to staple, or absent */
@@ -78,6 +83,25 @@ struct listener {
 
 /* ---- services ---- */
 
+/* How an origin process gets a value; see schema_keeper.c. */
+enum hand { HAND_ENVIRONMENT, HAND_FILE, HAND_DESCRIPTOR };
+
+struct managed_secret;
+
+struct run_secret {
+    struct str variable;
+    struct str secret; /* name */
+    unsigned as;       /* enum hand */
+    const struct managed_secret *managed;
+};
+
+struct run_token { /* a token for the keeper's API, for as long as the process lives */
+    bool on;
+    struct strs policies;
+    struct str variable;
+    unsigned as; /* enum hand */
+};
+
 struct run {             /* local origin processes that Weir starts and supervises */
     struct strs command; /* empty: no `run:` */
     struct name_values environment;
@@ -89,6 +113,9 @@ struct run {             /* local origin processes that Weir starts and supervis
     msec_t stop_timeout;  /* between SIGTERM and SIGKILL */
     msec_t restart_backoff;
     msec_t restart_backoff_max;
+    struct run_secret *secrets;
+    size_t nsecrets;
+    struct run_token token;
 };
 
 struct origin {
@@ -307,6 +334,60 @@ struct route {
     const char *source;            /* "weir.yaml:31", for explanations */
 };
 
+/* ---- the keeper, and what it is to keep ---- */
+
+struct keeper_seal {
+    struct str key_file; /* absolute, or absent: shares alone open it */
+};
+
+struct keeper_rule {
+    bool on; /* true when `keeper:` is there */
+    struct str listen_text;
+    struct addr listen;
+    struct str tls; /* name of a certificate, or absent: plain HTTP */
+    const struct certificate *certificate;
+    struct keeper_seal seal;
+};
+
+struct managed_key { /* in a transit engine */
+    struct str name;
+    unsigned type; /* see managed_key_type() */
+    struct str mount;
+    msec_t rotate; /* 0: never */
+    bool exportable;
+};
+
+enum generate { GENERATE_NONE, GENERATE_PASSWORD, GENERATE_HEX, GENERATE_BASE64, GENERATE_UUID };
+
+struct managed_secret { /* in a KV engine, version 2 */
+    struct str name;
+    struct str mount;
+    struct str path;
+    struct str field;
+    unsigned generate; /* enum generate */
+    unsigned length;
+    msec_t rotate; /* 0: never */
+};
+
+struct policy_path {
+    struct str path;
+    unsigned can; /* see policy_path_capability() */
+    unsigned approvals;
+    struct strs approvers; /* policies */
+};
+
+struct managed_policy {
+    struct str name;
+    struct policy_path *paths;
+    size_t npaths;
+};
+
+/* Vault's words for them. */
+const char *managed_key_type(const struct managed_key *k);
+const char *managed_secret_generator(const struct managed_secret *s);
+/* The next capability; *at begins as 0; NULL after the last. */
+const char *policy_path_capability(const struct policy_path *p, unsigned *at);
+
 /* ---- the rest ---- */
 
 struct client_limits {
@@ -380,6 +461,14 @@ struct blueprint {
     size_t nlimits;
     struct route *routes; /* in the order of the file */
     size_t nroutes;
+
+    struct keeper_rule keeper;
+    struct managed_key *keys;
+    size_t nkeys;
+    struct managed_secret *secrets;
+    size_t nsecrets;
+    struct managed_policy *policies;
+    size_t npolicies;
 
     struct strs global_limits; /* `limit:` at the top: for every request */
     const struct limit **global_limit;

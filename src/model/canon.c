@@ -18,7 +18,7 @@ struct writer {
     struct reading *reading;
     struct buf *to;
     bool positions;
-    struct presets known[48];
+    struct presets known[64];
     size_t nknown;
 };
 

@@ -53,6 +53,14 @@ static ssize_t find(
     return -1;
 }
 
+ssize_t cross_find(struct reading *r, const struct node *n, struct str name, const char *what,
+    const char *word, const void *at, size_t count, size_t size)
+{
+    const struct names all = { what, word, at, count, size };
+
+    return find(r, &all, n, name);
+}
+
 /* The i-th of what may be a list or one value. */
 static const struct node *item(const struct node *n, size_t i)
 {
@@ -261,6 +269,7 @@ void cross_check(struct reading *r, struct blueprint *b)
             b->services[i].tls.ca, false);
     if (b->log.to == LOG_FILE && b->log.path.at == NULL && b->state.at != NULL)
         b->log.path = str_from(arena_printf(r->arena, "%s/access.log", b->state.at));
+    cross_keeper(r, b);
     check_routes(r, b);
 }
 

@@ -21,8 +21,19 @@ void finish_listener(struct reading *r, const struct node *n, void *base)
 void finish_certificate(struct reading *r, const struct node *n, void *base)
 {
     const struct certificate *c = base;
+    bool files = c->chain.at != NULL || c->key.at != NULL;
 
-    if (c->local && (c->chain.at != NULL || c->key.at != NULL))
+    if (c->issuer == ISSUER_KEEPER && (c->local || files))
+        PROBLEM(r, n, "blueprint_certificate",
+            "%s has the issuer keeper, so it is not `local` and has no chain and key",
+            reading_where(r));
+    else if (c->issuer == ISSUER_KEEPER && c->hosts.n == 0)
+        PROBLEM(r, n, "blueprint_certificate",
+            "%s has the issuer keeper, so it needs `hosts`, such as hosts: [shop.example.org]",
+            reading_where(r));
+    else if (c->issuer == ISSUER_KEEPER)
+        return;
+    else if (c->local && (c->chain.at != NULL || c->key.at != NULL))
         PROBLEM(r, n, "blueprint_certificate",
             "%s is `local`, so it has no chain and key; leave out one or the other",
             reading_where(r));
@@ -33,7 +44,8 @@ void finish_certificate(struct reading *r, const struct node *n, void *base)
         return;
     else if (!c->local && c->chain.at == NULL && c->key.at == NULL)
         PROBLEM(r, n, "blueprint_certificate",
-            "%s needs `chain` and `key`, or `local: true` for one of this machine's own",
+            "%s needs `chain` and `key`, or `issuer: keeper`, or `local: true` for one of this "
+            "machine's own",
             reading_where(r));
     else if (!c->local && (c->chain.at == NULL || c->key.at == NULL))
         PROBLEM(r, n, "blueprint_certificate", "%s has a `%s` but no `%s`", reading_where(r),

@@ -82,6 +82,13 @@ void variables_read(struct reading *r, const struct node *root);
 /* What stands in more than one table. False when there are errors. */
 void cross_check(struct reading *r, struct blueprint *b);
 
+/* The keeper's part of it; names that are used exist, the words need a keeper. */
+void cross_keeper(struct reading *r, struct blueprint *b);
+/* Among the n things at `at` (size bytes each, a struct str name first); -1 (said) when it is not
+ * there.  what: "service", word: "services". */
+ssize_t cross_find(struct reading *r, const struct node *n, struct str name, const char *what,
+    const char *word, const void *at, size_t count, size_t size);
+
 /* Warns of routes that can never be taken. Needs b->router. */
 void shadow_check(struct reading *r, const struct blueprint *b);
 
@@ -99,6 +106,9 @@ void finish_service(struct reading *r, const struct node *n, void *base);
 void finish_limit(struct reading *r, const struct node *n, void *base);
 void finish_route(struct reading *r, const struct node *n, void *base);
 void finish_log(struct reading *r, const struct node *n, void *base);
+void finish_key(struct reading *r, const struct node *n, void *base);
+void finish_secret(struct reading *r, const struct node *n, void *base);
+void finish_policy(struct reading *r, const struct node *n, void *base);
 void finish_header_edits(struct reading *r, const struct node *n, void *base);
 
 #endif

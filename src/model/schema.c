@@ -80,6 +80,11 @@ static const struct table listener_table = {
     .finish = finish_listener,
 };
 
+static const struct choice issuers[] = {
+    { "none", ISSUER_NONE, "no one: `chain` and `key`, or `local`" },
+    { "keeper", ISSUER_KEEPER, "the keeper, which also holds the key and renews it" },
+    { NULL, 0, NULL },
+};
 static const struct word certificate_words[] = {
     { "hosts", WORD_SUBJECT, WORD_LIST, AT(certificate, hosts), .flags = WORD_NOT_EMPTY,
         .help = "Names it is for; those in the certificate when absent.",
@@ -88,6 +93,13 @@ static const struct word certificate_words[] = {
         .help = "Issued by an authority of this machine's own, for development; `hosts` are its "
                 "names.",
         .example = "true" },
+    { "issuer", WORD_CHOICE, AT(certificate, issuer), .preset = "none", .choices = issuers,
+        .help = "Issued and renewed by the keeper's own authority, for the names in `hosts`; its "
+                "key never leaves the keeper.",
+        .example = "keeper" },
+    { "ttl", WORD_DURATION, AT(certificate, ttl), .preset = "30d", RANGE(SECONDS(60), DAYS(825)),
+        .help = "How long such a certificate lasts; it is renewed when a third of that is left.",
+        .example = "7d" },
     { "chain", WORD_PATH, AT(certificate, chain),
         .help = "PEM file with the certificate, then those that signed it.",
         .example = "tls/chain.pem" },
@@ -266,6 +278,20 @@ static const struct word blueprint_words[] = {
     { "services", WORD_TABLE, WORD_MAP, AT(blueprint, services), .table = &schema_service,
         .help = "What is behind Weir: the applications and how to treat them.",
         .example = "{shop: {origins: [127.0.0.1:3000]}}" },
+    { "keeper", WORD_TABLE, AT(blueprint, keeper), .table = &schema_keeper,
+        .help = "Keeps secrets and keys in processes of its own and answers HashiCorp Vault's API; "
+                "`keeper: {}` is enough.",
+        .example = "{listen: \"127.0.0.1:8200\"}" },
+    { "keys", WORD_TABLE, WORD_MAP, AT(blueprint, keys), .table = &schema_key,
+        .help = "Keys that the keeper makes, holds, rotates and works with (transit).",
+        .example = "{receipts: {type: ed25519, rotate: 90d}}" },
+    { "secrets", WORD_TABLE, WORD_MAP, AT(blueprint, secrets), .table = &schema_secret,
+        .help = "Values that the keeper holds for origin processes, see `run.secrets`; the values "
+                "themselves never stand in a blueprint.",
+        .example = "{database: {generate: password}}" },
+    { "policies", WORD_TABLE, WORD_MAP, AT(blueprint, policies), .table = &schema_policy,
+        .help = "What tokens of the keeper may do, by path.",
+        .example = "{receipts: {paths: {transit/sign/receipts: [update]}}}" },
     { "limits", WORD_TABLE, WORD_MAP, AT(blueprint, limits), .table = &schema_limit,
         .help = "Rate limits, to be named by `limit`.",
         .example = "{per_client: {rate: 100/s, key: address}}" },

@@ -20,6 +20,12 @@ extern const struct table schema_route;
 extern const struct table schema_access;
 extern const struct table schema_limit;
 extern const struct table schema_client;
+extern const struct table schema_keeper;
+extern const struct table schema_key;
+extern const struct table schema_secret;
+extern const struct table schema_policy;
+extern const struct table schema_run_secret;
+extern const struct table schema_run_token;
 extern const struct choice schema_tls_versions[];
 
 #endif

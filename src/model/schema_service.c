@@ -46,6 +46,15 @@ static const struct word run_words[] = {
         .example = "1s" },
     { "restart_backoff_max", WORD_DURATION, AT(run, restart_backoff_max), .preset = "10s",
         RANGE(10, HOURS(1)), .help = "The longest such pause.", .example = "1m" },
+    { "secrets", WORD_TABLE, WORD_MAP, WORD_KEY_ENVIRONMENT, AT(run, secrets),
+        .table = &schema_run_secret,
+        .help = "Environment variables that the keeper fills: with a secret, or with where to read "
+                "it.",
+        .example = "{DATABASE_PASSWORD: database, TLS_KEY: {secret: tls, as: file}}" },
+    { "token", WORD_TABLE, AT(run, token), .table = &schema_run_token,
+        .help = "A token for the keeper's API, with these policies and for as long as the process "
+                "lives, in VAULT_TOKEN; VAULT_ADDR says where the API is.",
+        .example = "[receipts]" },
     { NULL },
 };
 static const struct table run_table = {

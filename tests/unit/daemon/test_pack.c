@@ -69,9 +69,14 @@ static void a_start_and_a_plan_come_out_again(void)
         .path = path,
         .environment = none,
         .state = state };
-    struct plan p = {
-        .workers = 2, .roles = { 1, 2 }, .control = { 3, 4 }, .state = state, .log = none
-    };
+    struct plan p = { .workers = 2,
+        .roles = { 1, 2 },
+        .control = { 3, 4 },
+        .keeper = 1,
+        .store = { 5, 6 },
+        .state = state,
+        .unseal = path,
+        .log = none };
     struct start s2;
     struct plan p2;
     struct arena a;
@@ -89,7 +94,8 @@ static void a_start_and_a_plan_come_out_again(void)
     b.len = 0;
     plan_pack(&p, &b);
     CHECK(plan_unpack(buf_as_str(&b), &a, &p2));
-    CHECK(p2.workers == 2 && p2.control.gid == 4);
+    CHECK(p2.workers == 2 && p2.control.gid == 4 && p2.keeper == 1 && p2.store.uid == 5);
+    CHECK_STR(str_from(p2.unseal), path);
     CHECK_STR(str_from(p2.state), state);
     p.workers = 0;
     b.len = 0;

@@ -155,6 +155,25 @@ static bool draws_random_bytes(void)
     return true;
 }
 
+static bool hands_out_memory(void)
+{
+    int fd = memfd_create("secret", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    return fd >= 0 && write(fd, "x", 1) == 1 && lseek(fd, 0, SEEK_SET) == 0 &&
+           fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0;
+}
+
+static bool writes_it_through(void)
+{
+    char path[96];
+    int fd;
+
+    snprintf(path, sizeof(path), "%s/journal", folder);
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    return fd >= 0 && write(fd, "x", 1) == 1 && fdatasync(fd) == 0 && ftruncate(fd, 0) == 0 &&
+           unlink(path) == 0;
+}
+
 /* ---- what each role may ---- */
 
 static const struct attempt {
@@ -163,23 +182,27 @@ static const struct attempt {
     enum outcome control;
     enum outcome keeper;
     enum outcome edge;
+    enum outcome vault;
+    enum outcome store;
 } attempts[] = {
-    { "open /etc/passwd", opens_etc, WORKS, KILLED, FAILS },
-    { "write in its folder", writes_in_folder, WORKS, KILLED, FAILS },
-    { "write elsewhere", writes_elsewhere, FAILS, KILLED, FAILS },
-    { "run a program", runs_a_program, KILLED, KILLED, KILLED },
-    { "fork", forks, FAILS, KILLED, FAILS },
-    { "trace", traces, KILLED, KILLED, KILLED },
-    { "become root", becomes_root, KILLED, KILLED, KILLED },
-    { "make code", makes_code, WORKS, KILLED, FAILS },
-    { "make a socket", makes_a_socket, WORKS, KILLED, WORKS },
-    { "make a packet socket", makes_a_packet_socket, FAILS, KILLED, FAILS },
-    { "connect", connects, WORKS, KILLED, WORKS },
-    { "listen", listens, WORKS, KILLED, FAILS },
-    { "accept", accepts, WORKS, KILLED, WORKS },
-    { "start a thread", starts_a_thread, WORKS, WORKS, WORKS },
-    { "run a loop", runs_a_loop, WORKS, WORKS, WORKS },
-    { "draw random bytes", draws_random_bytes, WORKS, WORKS, WORKS },
+    { "open /etc/passwd", opens_etc, WORKS, KILLED, FAILS, FAILS, FAILS },
+    { "write in its folder", writes_in_folder, WORKS, KILLED, FAILS, FAILS, WORKS },
+    { "write elsewhere", writes_elsewhere, FAILS, KILLED, FAILS, FAILS, FAILS },
+    { "run a program", runs_a_program, KILLED, KILLED, KILLED, KILLED, KILLED },
+    { "fork", forks, FAILS, KILLED, FAILS, FAILS, FAILS },
+    { "trace", traces, KILLED, KILLED, KILLED, KILLED, KILLED },
+    { "become root", becomes_root, KILLED, KILLED, KILLED, KILLED, KILLED },
+    { "make code", makes_code, WORKS, KILLED, FAILS, FAILS, FAILS },
+    { "make a socket", makes_a_socket, WORKS, KILLED, WORKS, FAILS, FAILS },
+    { "make a packet socket", makes_a_packet_socket, FAILS, KILLED, FAILS, FAILS, FAILS },
+    { "connect", connects, WORKS, KILLED, WORKS, FAILS, FAILS },
+    { "listen", listens, WORKS, KILLED, FAILS, FAILS, FAILS },
+    { "accept", accepts, WORKS, KILLED, WORKS, WORKS, FAILS },
+    { "start a thread", starts_a_thread, WORKS, KILLED, WORKS, WORKS, WORKS },
+    { "run a loop", runs_a_loop, WORKS, WORKS, WORKS, WORKS, WORKS },
+    { "hand out a secret", hands_out_memory, WORKS, WORKS, WORKS, FAILS, FAILS },
+    { "write it through", writes_it_through, WORKS, KILLED, FAILS, FAILS, WORKS },
+    { "draw random bytes", draws_random_bytes, WORKS, WORKS, WORKS, WORKS, WORKS },
 };
 
 static enum outcome outcome_of(enum sandbox_kind kind, bool (*attempt)(void))
@@ -190,7 +213,7 @@ static enum outcome outcome_of(enum sandbox_kind kind, bool (*attempt)(void))
     int status;
 
     if (pid == 0) {
-        sandbox_enter(kind, paths, kind == SANDBOX_CONTROL ? 3 : 0);
+        sandbox_enter(kind, paths, kind == SANDBOX_CONTROL ? 3 : kind == SANDBOX_STORE ? 1 : 0);
         _exit(attempt() ? 0 : 1);
     }
     MUST(pid > 0 && waitpid(pid, &status, 0) == pid);
@@ -215,6 +238,8 @@ static void each_role_may_what_it_must_and_no_more(void)
         check(SANDBOX_CONTROL, &attempts[i], attempts[i].control);
         check(SANDBOX_KEEPER, &attempts[i], attempts[i].keeper);
         check(SANDBOX_EDGE, &attempts[i], attempts[i].edge);
+        check(SANDBOX_VAULT, &attempts[i], attempts[i].vault);
+        check(SANDBOX_STORE, &attempts[i], attempts[i].store);
     }
 }
 
