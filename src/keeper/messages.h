@@ -39,13 +39,18 @@
  *   policy   for sys/policy/NAME, sys/policies/acl/NAME with "policy":  {rules: [{path, capabilities: [..], min_wrapping_ttl, max_wrapping_ttl,
  *            allowed_parameters: {..}, denied_parameters: {..}, required_parameters: [..], approvals: {count, policies: [..], ttl}}], text}, or {error: sentence};
  *            ttls are seconds, parameters lower case; text only when the policy came in base64: what it says
- *   csr      for a "csr" member: {subject_der, subject: [{type: "CN".., value}], spki, key_type, key_bits, dns: [], ips: [], emails: [], uris: [],
- *            others: [{oid, value}], is_ca, key_usage, ext_key_usage: [oid], signature_ok}, or {error: sentence}
- *   certificates  for "certificate", "pem_bundle", "cacert" ... members: {MEMBER: [der, ...]} re-encoded from what was parsed
- *   private_keys  for PEM private keys among those members and "private_key": {MEMBER: [pkcs8 der, ...]}
- *   backup   for transit restore: the JSON inside the base64 of "backup", as a value; or {error}
- *   ocsp     for POST or GET .../ocsp: {requests: [{hash: "sha1".., name_hash, key_hash, serial}], nonce}, or {error}
- *   unwrapped_token  nothing yet
+ *            for sys/policies/password/NAME: {length, rules: [{charset, min-chars}], text}, or {error}
+ *   csr      for a "csr" member: {subject_der, subject: [{type: "CN" | "O" ... | OID, value, set: RDN}], spki, key_type: "rsa" | "ec" | "ed25519", key_bits,
+ *            dns: [], ips: [text], emails: [], uris: [], others: [{oid, value}], is_ca, max_path_length (-1: none), key_usage (bit n as in RFC 5280),
+ *            ext_key_usage: [oid], signature_ok}, or {error: sentence}
+ *   for PEM in "certificate", "pem_bundle", "private_key", "public_key", "crl" and the like (the table in vault/parsed.c); MEMBER is its name:
+ *   certificates  {MEMBER: [der, ...]}, each exactly one certificate
+ *   crls          {MEMBER: [der, ...]}
+ *   private_keys  {MEMBER: [pkcs8 der, ...]}
+ *   public_keys   {MEMBER: [SubjectPublicKeyInfo der, ...]}
+ *   pem_errors    {MEMBER: sentence}: what could not be read
+ *   backup   for a "backup" member: the JSON inside the base64, as a value; or {error}
+ *   ocsp     for POST or GET .../ocsp: {requests: [{hash: "sha1".., name_hash, key_hash, serial: big-endian bytes}], nonce}, or {error}
  * `certificate`, of a TLS client: {der: leaf, chain: [der...]}, each parsed and re-encoded by the api; the core verifies it anew.
  */
 #ifndef WEIR_KEEPER_MESSAGES_H

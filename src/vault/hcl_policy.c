@@ -6,9 +6,6 @@
  * asks for a second factor must not work without one, and "approvals" (or
  * Vault Enterprise's "control_group") is understood.
  */
-#include <openssl/evp.h>
-
-#include "base/auto.h"
 #include "vault/hcl_int.h"
 #include "vault/parsed_int.h"
 
@@ -464,33 +461,13 @@ static int read_rules(struct policy_reader *r, const struct hcl_item *it, struct
     return 0;
 }
 
-/* Vault takes a policy in base64 too. NONE: it is not. */
-static struct str from_base64(struct arena *a, struct str s)
-{
-    char *to;
-    int n;
-    size_t pad = 0;
-
-    if (s.len == 0 || s.len % 4 != 0 || s.len > HCL_TEXT_MAX)
-        return STR_NONE;
-    for (size_t i = 0; i < s.len; i++)
-        if (!(s.at[i] >= '0' && s.at[i] <= '9') &&
-            !(ascii_lower(s.at[i]) >= 'a' && ascii_lower(s.at[i]) <= 'z') && s.at[i] != '+' &&
-            s.at[i] != '/' && !(s.at[i] == '=' && i + 2 >= s.len))
-            return STR_NONE;
-    pad = (size_t)(s.at[s.len - 1] == '=') + (s.at[s.len - 2] == '=');
-    to = arena_alloc(a, s.len / 4 * 3 + 1);
-    n = EVP_DecodeBlock((unsigned char *)to, (const unsigned char *)s.at, (int)s.len);
-    return n < (int)pad ? STR_NONE : (struct str){ to, (size_t)n - pad };
-}
-
 struct value *parse_policy(struct arena *a, struct str text, struct err *err)
 {
     struct policy_reader r = { a, err, STR_NONE };
     struct value *out = value_map(a);
     struct value *rules = value_list(a);
-    struct str plain_text = from_base64(a, text);
-    struct hcl *root = hcl_parse(a, plain_text.at != NULL ? plain_text : text, err);
+    struct str plain_text = parse_base64(a, text); /* Vault takes that too */
+    struct hcl *root = hcl_parse(a, plain_text.len > 0 ? plain_text : text, err);
 
     if (root == NULL) {
         err_wrap(err, "failed to parse policy");
@@ -509,7 +486,7 @@ struct value *parse_policy(struct arena *a, struct str text, struct err *err)
             return NULL;
     }
     value_put(out, "rules", rules);
-    if (plain_text.at != NULL)
+    if (plain_text.len > 0)
         value_put_text(a, out, "text", plain_text);
     return out;
 }

@@ -11,26 +11,112 @@ static void put_error(struct arena *a, struct value *parsed, const char *member,
     value_put(parsed, member, v);
 }
 
-static void add_policy(struct arena *a, const struct value *body, struct value *parsed)
+/* One value of a text, or what is wrong with it. */
+static void put_parsed(struct arena *a, struct value *parsed, const char *member,
+    struct value *(*parse)(struct arena *a, struct str text, struct err *err), struct str text)
 {
     struct err err = { 0 };
-    struct str text = value_get_text(body, "policy", value_get_text(body, "rules", STR_NONE));
-    struct value *policy;
+    struct value *v = parse(a, text, &err);
 
-    if (text.at == NULL)
-        return;
-    policy = parse_policy(a, text, &err);
-    if (policy == NULL)
-        put_error(a, parsed, "policy", err.text);
+    if (v == NULL)
+        put_error(a, parsed, member, err.text);
     else
-        value_put(parsed, "policy", policy);
+        value_put(parsed, member, v);
+}
+
+static void on_csr(struct arena *a, const struct value *v, struct value *parsed)
+{
+    if (value_get(parsed, "csr") == NULL)
+        put_parsed(a, parsed, "csr", parse_csr, v->text);
+}
+
+static void on_backup(struct arena *a, const struct value *v, struct value *parsed)
+{
+    if (value_get(parsed, "backup") == NULL)
+        put_parsed(a, parsed, "backup", parse_backup, v->text);
+}
+
+static void on_pem(struct arena *a, const struct value *v, struct value *parsed)
+{
+    struct err err = { 0 };
+    struct value *errors;
+
+    if (parse_pem(a, v->text, arena_str(a, v->name).at, parsed, &err) == 0)
+        return;
+    errors = value_get(parsed, "pem_errors");
+    if (errors == NULL) {
+        errors = value_map(a);
+        value_put(parsed, "pem_errors", errors);
+    }
+    value_set(a, errors, v->name, value_text(a, str_from(err.text)));
+}
+
+/* Engines that only carry such a text (kv) pay for reading it once, which is bounded. */
+static const struct special {
+    const char *name;
+    void (*parse)(struct arena *a, const struct value *v, struct value *parsed);
+} specials[] = {
+    { "backup", on_backup },
+    { "ca_cert", on_pem },
+    { "cacert", on_pem },
+    { "certificate", on_pem },
+    { "certificate_chain", on_pem },
+    { "crl", on_pem },
+    { "csr", on_csr },
+    { "ocsp_ca_certificates", on_pem },
+    { "pem_bundle", on_pem },
+    { "pem_keys", on_pem },
+    { "private_key", on_pem },
+    { "public_key", on_pem },
+};
+
+static void add_members(struct arena *a, const struct value *body, struct value *parsed)
+{
+    value_each(v, body)
+    {
+        if (v->kind != VALUE_TEXT || v->text.len == 0)
+            continue;
+        for (size_t i = 0; i < sizeof(specials) / sizeof(specials[0]); i++)
+            if (str_is(v->name, specials[i].name))
+                specials[i].parse(a, v, parsed);
+    }
+}
+
+static void add_policy(
+    struct arena *a, struct str path, const struct value *body, struct value *parsed)
+{
+    bool password = str_starts(path, STR("sys/policies/password/"));
+    struct str text = value_get_text(body, "policy", value_get_text(body, "rules", STR_NONE));
+
+    if (text.at != NULL)
+        put_parsed(a, parsed, "policy", password ? parse_password_policy : parse_policy, text);
+}
+
+/* POST has the request in its body, GET has it in base64 at the end of the path (RFC 6960 appendix A.1). */
+static void add_ocsp(struct arena *a, struct str path, struct str raw, struct value *parsed)
+{
+    const char *at = memmem(path.at, path.len, "ocsp", 4);
+    struct str end;
+
+    if (at == NULL)
+        return;
+    end = (struct str){ at + 4, path.len - (size_t)(at + 4 - path.at) };
+    if (end.len > 1 && end.at[0] == '/') {
+        raw = end.len <= PARSED_OCSP_MAX ? parse_base64(a, (struct str){ end.at + 1, end.len - 1 })
+                                         : STR_NONE;
+        put_parsed(a, parsed, "ocsp", parse_ocsp, raw);
+    } else if (end.len <= 1 && raw.len > 0) {
+        put_parsed(a, parsed, "ocsp", parse_ocsp, raw);
+    }
 }
 
 void parse_special(struct arena *a, struct str path, struct str content_type,
     const struct value *body, struct str raw, struct value *parsed)
 {
-    (void)content_type;
-    (void)raw;
     if (str_starts(path, STR("sys/polic")))
-        add_policy(a, body, parsed);
+        add_policy(a, path, body, parsed);
+    else
+        add_members(a, body, parsed);
+    if (raw.len == 0 || str_starts(content_type, STR("application/ocsp-request")))
+        add_ocsp(a, path, raw, parsed);
 }

@@ -36,4 +36,38 @@ struct value *parse_client_chain(struct arena *a, const struct str *der, unsigne
 /* {rules: [...]} and "text", the policy itself, when it came in base64. NULL: err.text is Vault's sentence. */
 struct value *parse_policy(struct arena *a, struct str text, struct err *err);
 
+/* A password policy: {length, rules: [{charset, min-chars}], text}. NULL: err.text. */
+struct value *parse_password_policy(struct arena *a, struct str text, struct err *err);
+
+/* One block of a PEM text (RFC 7468). */
+struct pem {
+    struct str label; /* "CERTIFICATE" */
+    struct str der;   /* in the arena */
+};
+/* The next block behind *rest, which moves on. 1 got it, 0 no more, -1 err: pem. */
+int pem_next(struct arena *a, struct str *rest, struct pem *out, struct err *err);
+/* Standard base64, or base64url; spaces and line ends are skipped, padding may be missing. at NULL: it is not. */
+struct str parse_base64(struct arena *a, struct str s);
+
+/* Every certificate, CRL, private and public key in the PEM text, as messages.h says, added to `parsed` under `member`.
+ * -1: err says what is wrong with the first that is; what came before it stays. */
+int parse_pem(
+    struct arena *a, struct str text, const char *member, struct value *parsed, struct err *err);
+/* The same bytes when `der` is exactly one certificate (CRL) in DER; at NULL otherwise. */
+struct str parse_certificate(struct arena *a, struct str der);
+struct str parse_crl(struct arena *a, struct str der);
+/* PKCS#8, PKCS#1 or SEC1 to PKCS#8. at NULL: none of these. */
+struct str parse_private_key(struct arena *a, struct str der);
+/* SubjectPublicKeyInfo or PKCS#1 to SubjectPublicKeyInfo. at NULL: neither. */
+struct str parse_public_key(struct arena *a, struct str der);
+
+/* PKCS#10 (RFC 2986), PEM or DER, as messages.h's `csr`; NULL: err.text. */
+struct value *parse_csr(struct arena *a, struct str text, struct err *err);
+
+/* An OCSP request in DER (RFC 6960 section 4.1) as messages.h's `ocsp`; NULL: err.text. */
+struct value *parse_ocsp(struct arena *a, struct str der, struct err *err);
+
+/* A transit backup: base64 around JSON; NULL: err.text. */
+struct value *parse_backup(struct arena *a, struct str text, struct err *err);
+
 #endif
