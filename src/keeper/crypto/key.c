@@ -239,6 +239,13 @@ struct crypto_key *crypto_from_secret(enum key_type t, struct str secret, struct
             f->secret_bytes);
         return NULL;
     }
+    if (t == KEY_ECDSA_SECP256K1 && secret.len == SECP256K1_SECRET) {
+        struct crypto_key *k = from_scalar_secp256k1((const uint8_t *)secret.at);
+
+        if (k == NULL)
+            crypto_refuse(err, "key_malformed", "not a secp256k1 key");
+        return k;
+    }
     /* PKCS#8 of an Ed25519 key has 48 bytes, or more with its public half (RFC 8410 7). */
     if (t == KEY_ED25519 &&
         (secret.len == ED25519_SEED || (secret.len == ED25519_SECRET && secret.at[0] != 0x30)))

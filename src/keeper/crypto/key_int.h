@@ -65,7 +65,7 @@ struct crypto_key;
 
 /* bytes: for HMAC, 32 to 512, else ignored. RSA takes 0.1 s and more: in a worker. */
 struct crypto_key *crypto_generate(enum key_type t, size_t bytes, struct err *err);
-/* Raw secret (symmetric, HMAC; Ed25519 seed 32 or 64 bytes), or PKCS#8 DER (asymmetric). err id key_malformed, key_type. */
+/* Raw secret (symmetric, HMAC; Ed25519 seed 32 or 64 bytes, secp256k1 32), or PKCS#8 DER (asymmetric). err id key_malformed, key_type. */
 struct crypto_key *crypto_from_secret(enum key_type t, struct str secret, struct err *err);
 /* A public half alone (SubjectPublicKeyInfo DER): verifies and encrypts. */
 struct crypto_key *crypto_from_public(enum key_type t, struct str spki, struct err *err);
@@ -79,7 +79,7 @@ struct crypto_key *crypto_ref(struct crypto_key *k); /* atomic */
 void crypto_unref(struct crypto_key *k);
 enum key_type crypto_type(const struct crypto_key *k);
 bool crypto_is_public(const struct crypto_key *k); /* has no private half */
-/* What crypto_from_secret() takes: raw bytes (Ed25519: seed | public, 64), or PKCS#8 DER. In secret memory the caller frees
+/* What crypto_from_secret() takes: raw bytes (Ed25519: seed | public, 64; secp256k1: 32), or PKCS#8 DER. In secret memory the caller frees
  * with secret_free(); NULL when there is a public half alone. */
 void *crypto_secret(const struct crypto_key *k, size_t *len);
 /* SubjectPublicKeyInfo DER, and PEM; empty for symmetric keys. */
