@@ -2,9 +2,9 @@
  * key - see key_int.h.
  *
  * The private numbers lie in OpenSSL's secure heap (memory.c), and so does the
- * text of the file while it is being read.  Contexts for signing are made once
- * per key and scheme and kept: initialising one costs a fifth of a P-256
- * signature.
+ * text of the file while it is being read, and what libsodium signs with.
+ * Contexts for signing are made once per key and scheme and kept: initialising
+ * one costs a fifth of a P-256 signature.
  */
 #include <errno.h>
 #include <openssl/core_names.h>
@@ -13,6 +13,7 @@
 #include <openssl/pem.h>
 #include <openssl/provider.h>
 #include <openssl/rsa.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -21,6 +22,7 @@
 #include "base/bug.h"
 #include "base/mem.h"
 #include "keeper/key_int.h"
+#include "keeper/seal/memory_int.h"
 
 enum digest { BY_SHA256, BY_SHA384, BY_SHA512, DIGESTS, NO_DIGEST = DIGESTS };
 enum kind { KIND_RSA, KIND_EC, KIND_ED25519 };
@@ -61,6 +63,7 @@ struct key {
     int bits;
     uint8_t id[TLS_KEY_ID];
     char algorithm[24];
+    uint8_t *ed25519;             /* seed and public half, in secret memory, for libsodium */
     EVP_PKEY_CTX *ready[SCHEMES]; /* NULL until first used */
 };
 
@@ -72,6 +75,7 @@ struct key_tools *key_tools_new(void)
     struct key_tools *t = xcalloc(1, sizeof(*t));
 
     OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+    MUST(sodium_init() >= 0);
     t->ctx = OSSL_LIB_CTX_new();
     t->hashing = EVP_MD_CTX_new();
     MUST(t->ctx != NULL && t->hashing != NULL);
@@ -268,6 +272,27 @@ static bool set_id(struct key *k)
     return ok;
 }
 
+/* libsodium signs almost twice as fast. It wants the seed with the public half that belongs to it. */
+static bool prepare_ed25519(struct key *k)
+{
+    uint8_t half[crypto_sign_PUBLICKEYBYTES];
+    uint8_t theirs[crypto_sign_PUBLICKEYBYTES];
+    uint8_t seed[crypto_sign_SEEDBYTES];
+    size_t seed_len = sizeof(seed);
+    size_t their_len = sizeof(theirs);
+    bool ok;
+
+    if (k->kind != KIND_ED25519)
+        return true;
+    k->ed25519 = secret_alloc(crypto_sign_SECRETKEYBYTES);
+    ok = EVP_PKEY_get_raw_private_key(k->pkey, seed, &seed_len) == 1 &&
+         EVP_PKEY_get_raw_public_key(k->pkey, theirs, &their_len) == 1 &&
+         crypto_sign_seed_keypair(half, k->ed25519, seed) == 0 &&
+         memcmp(half, theirs, sizeof(half)) == 0;
+    explicit_bzero(seed, sizeof(seed));
+    return ok;
+}
+
 static struct key *key_new(struct key_tools *t, EVP_PKEY *pkey, struct err *err)
 {
     struct key *k = xcalloc(1, sizeof(*k));
@@ -275,7 +300,7 @@ static struct key *key_new(struct key_tools *t, EVP_PKEY *pkey, struct err *err)
     k->tools = t;
     k->pkey = pkey;
     if (describe(k, err) == 0) {
-        if (is_sound(k) && set_id(k))
+        if (is_sound(k) && set_id(k) && prepare_ed25519(k))
             return k;
         refuse(err, "the private and the public half of the key do not belong together");
     }
@@ -306,6 +331,7 @@ void key_free(struct key *k)
     for (unsigned i = 0; i < SCHEMES; i++)
         EVP_PKEY_CTX_free(k->ready[i]);
     EVP_PKEY_free(k->pkey); /* OpenSSL wipes the private numbers */
+    secret_free(k->ed25519);
     free(k);
 }
 
@@ -386,13 +412,9 @@ static bool sign_digest(
 /* Ed25519 hashes by itself, and takes the whole text (RFC 8032 5.1.6). */
 static bool sign_whole(const struct key *k, struct str input, uint8_t *signature, size_t *len)
 {
-    EVP_MD_CTX *m = EVP_MD_CTX_new();
-    bool ok = m != NULL &&
-              EVP_DigestSignInit_ex(m, NULL, NULL, k->tools->ctx, NULL, k->pkey, NULL) == 1 &&
-              EVP_DigestSign(m, signature, len, (const unsigned char *)input.at, input.len) == 1;
-
-    EVP_MD_CTX_free(m);
-    return ok;
+    *len = crypto_sign_BYTES;
+    return crypto_sign_detached(
+               signature, NULL, (const uint8_t *)input.at, input.len, k->ed25519) == 0;
 }
 
 const char *key_sign(struct key *k, uint16_t scheme, struct str input,
