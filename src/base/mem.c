@@ -94,6 +94,13 @@ void arena_reset(struct arena *a)
     a->end = a->at + a->first->size;
 }
 
+void arena_wipe(struct arena *a)
+{
+    for (struct arena_block *b = a->first; b != NULL; b = b->next)
+        explicit_bzero(b->data, b == a->now ? (size_t)(a->at - b->data) : b->size);
+    arena_reset(a);
+}
+
 void arena_free(struct arena *a)
 {
     free_blocks(a->first);

@@ -39,6 +39,8 @@ struct arena {
 void arena_init(struct arena *a, size_t block_size);
 /* Frees all but the first block. */
 void arena_reset(struct arena *a);
+/* The same, and wipes all it gave: secrets were in it. */
+void arena_wipe(struct arena *a);
 void arena_free(struct arena *a);
 
 void *arena_grow_(struct arena *a, size_t n);

@@ -20,6 +20,7 @@
 #include <sys/uio.h>
 
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "base/time.h"
 
@@ -73,6 +74,10 @@ struct tls_server_options {
     /* tickets[0] issues, all decrypt (and renew when not the first); n == 0: no tickets */
     const uint8_t (*ticket_keys)[TLS_TICKET_KEY];
     size_t nticket_keys;
+    /* Asks each client for a certificate and takes any, or none: the client proves that it has the key,
+     * but the chain is not verified.  Give no tickets then: a resumed session has no chain. */
+    bool ask_certificate;
+    bool wipe_plaintext; /* what was decrypted does not stay in OpenSSL's buffers */
 };
 
 struct tls_client_options {
@@ -136,6 +141,9 @@ struct tls_info {
     struct str alpn;
 };
 void tls_get_info(const struct tls *t, struct tls_info *info);
+/* What the client sent when it was asked: DER, leaf first, in the arena. How many; 0: none. */
+unsigned tls_peer_certificates(
+    const struct tls *t, struct arena *a, struct str *der, unsigned room);
 /* One word for logs and metrics: "handshake_timeout", "unknown_ca", "no_shared_cipher", "bad_record"... */
 const char *tls_error(const struct tls *t);
 

@@ -317,6 +317,51 @@ static void set_callbacks(struct tls_context *c)
         SSL_CTX_set_alpn_select_cb(c->ssl, on_alpn, s);
 }
 
+/* ---- certificates of clients ---- */
+
+enum { CLIENT_CHAIN_MAX = 100 << 10 /* bytes */ };
+
+/* In the place of a verification: whoever asks for the chain looks at it anew. */
+static int take_any(X509_STORE_CTX *store, void *arg)
+{
+    (void)arg;
+    X509_STORE_CTX_set_error(store, X509_V_OK);
+    return 1;
+}
+
+static void ask_certificate(SSL_CTX *ssl)
+{
+    SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_cert_verify_callback(ssl, take_any, NULL);
+    SSL_CTX_set_max_cert_list(ssl, CLIENT_CHAIN_MAX);
+}
+
+static bool put_der(X509 *x, struct arena *a, struct str *to)
+{
+    int len = i2d_X509(x, NULL);
+    unsigned char *at;
+
+    if (len <= 0)
+        return false;
+    at = arena_alloc(a, (size_t)len);
+    *to = (struct str){ (const char *)at, (size_t)len };
+    return i2d_X509(x, &at) == len;
+}
+
+unsigned tls_peer_certificates(const struct tls *t, struct arena *a, struct str *der, unsigned room)
+{
+    STACK_OF(X509) *chain = SSL_get_peer_cert_chain(t->ssl); /* of a server: without the leaf */
+    X509 *leaf = SSL_get0_peer_certificate(t->ssl);
+    unsigned n = 0;
+
+    if (leaf != NULL && room > 0 && put_der(leaf, a, &der[0]))
+        n = 1;
+    for (int i = 0; n > 0 && n < room && i < sk_X509_num(chain); i++)
+        if (put_der(sk_X509_value(chain, i), a, &der[n]))
+            n++;
+    return n;
+}
+
 struct tls_context *tls_server_new(const struct tls_server_options *o, struct err *err)
 {
     struct tls_context *c = xcalloc(1, sizeof(*c));
@@ -333,6 +378,10 @@ struct tls_context *tls_server_new(const struct tls_server_options *o, struct er
     MUST(c->ssl != NULL);
     tls_set_common(c->ssl, o->allow_tls12);
     set_options(c->ssl);
+    if (o->ask_certificate)
+        ask_certificate(c->ssl);
+    if (o->wipe_plaintext)
+        SSL_CTX_set_options(c->ssl, SSL_OP_CLEANSE_PLAINTEXT);
     set_alpn(s, o->alpn, o->nalpn);
     tls_set_ticket_keys(c, o->ticket_keys, o->nticket_keys);
     for (size_t i = 0; i < o->ncertificates; i++) {
