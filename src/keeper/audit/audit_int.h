@@ -17,6 +17,8 @@ struct audit;
 
 struct audit *audit_new(struct core *c);
 void audit_free(struct audit *a);
+/* The journal's link; owns fd, replaces the one before. */
+void audit_attach(struct audit *a, int fd);
 /* Unsealed: the chain goes on where it ended (the journal's tail is read and compared with the last head). False: sealed again, *why. */
 bool audit_start(struct audit *a, const char **why);
 void audit_stop(struct audit *a); /* sealing: a last head */

@@ -88,7 +88,7 @@ struct mount {
 };
 
 struct param {
-    const char *name;
+    const char *name; /* points into the pattern, behind its '{': use param() */
     struct str value;
 };
 
@@ -153,7 +153,7 @@ struct request {
         parsed; /* what the api parsed out of the body (policy rules, CSR ...), see vault/parsed.h's words in messages.h; never NULL */
     struct str raw;                   /* ENDPOINT_RAW: the body's bytes */
     struct str token;                 /* as it came, or len 0 */
-    struct token *who;                /* NULL without one */
+    const struct token *who;                /* NULL without one */
     struct str remote;                /* "127.0.0.1" */
     struct value *client_certificate; /* of the TLS connection: see messages.h; NULL without one */
     int64_t wrap_ttl;                 /* seconds; 0: none asked */

@@ -1,0 +1,146 @@
+/*
+ * acls - the policies of a token, compiled together and kept until a policy changes.
+ *
+ * A policy is the entry "policy/<name>": {text, rules}; a name without an entry permits nothing.  The table is emptied whole
+ * when it is full or a policy changes: rare, and right.
+ */
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "keeper/core/state_int.h"
+
+enum { BUCKETS = 1024, ACLS_MAX = 2048, ACLS_BYTES = 64 << 20, NAMES_MAX = 1 << 16 };
+
+struct kept {
+    struct kept *next;
+    struct acl *acl;
+    uint64_t after; /* the batch in which its policies became what they are */
+    size_t len;
+    char names[];
+};
+
+struct acls {
+    struct kept *buckets[BUCKETS];
+    unsigned n;
+    size_t bytes;
+};
+
+struct acls *acls_new(void)
+{
+    return xcalloc(1, sizeof(struct acls));
+}
+
+void acls_forget(struct acls *a)
+{
+    for (unsigned i = 0; i < BUCKETS; i++)
+        while (a->buckets[i] != NULL) {
+            struct kept *k = a->buckets[i];
+
+            a->buckets[i] = k->next;
+            acl_free(k->acl);
+            free(k);
+        }
+    a->n = 0;
+    a->bytes = 0;
+}
+
+void acls_free(struct acls *a)
+{
+    if (a == NULL)
+        return;
+    acls_forget(a);
+    free(a);
+}
+
+/* With their lengths: no name can look like two. */
+static void add_names(struct buf *to, const struct value *list)
+{
+    value_each(it, list)
+    {
+        uint32_t len = (uint32_t)it->text.len;
+
+        buf_add(to, &len, sizeof(len));
+        buf_str(to, it->text);
+    }
+}
+
+/* A policy that cannot be compiled must not leave out its denials: the request fails. */
+static void add_policy(struct request *r, struct acl *acl, struct str name)
+{
+    const char *why = NULL;
+    struct value *v;
+
+    if (str_is(name, "root")) {
+        acl_add_root(acl);
+        return;
+    }
+    v = entry_get_value(&r->tx, entry_path(&r->tx, "policy/%.*s", STR_ARG(name)));
+    if (v != NULL && !acl_add(acl, value_get(v, "rules"), &why) && r->tx.failed == NULL)
+        r->tx.failed = "a policy of the token cannot be read";
+}
+
+static struct acl *compile(struct request *r, const struct token *t)
+{
+    struct acl *acl = acl_new();
+
+    value_each(it, t->policies) add_policy(r, acl, it->text);
+    value_each(it, t->identity_policies) add_policy(r, acl, it->text);
+    acl_finish(acl);
+    return acl;
+}
+
+static struct kept *keep(struct core *c, struct str names, uint64_t bucket)
+{
+    struct kept *k;
+
+    if (c->acls->n >= ACLS_MAX || c->acls->bytes >= ACLS_BYTES)
+        acls_forget(c->acls);
+    k = xcalloc(1, sizeof(*k) + names.len);
+    k->len = names.len;
+    memcpy(k->names, names.at, names.len);
+    k->next = c->acls->buckets[bucket];
+    c->acls->buckets[bucket] = k;
+    c->acls->n++;
+    return k;
+}
+
+static struct kept *find(const struct acls *a, struct str names, uint64_t bucket)
+{
+    for (struct kept *k = a->buckets[bucket]; k != NULL; k = k->next)
+        if (str_eq((struct str){ k->names, k->len }, names))
+            return k;
+    return NULL;
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+const struct acl *core_acl(struct request *r, const struct token *t)
+{
+    struct buf names;
+    uint64_t before = r->tx.after;
+    uint64_t bucket;
+    struct kept *k;
+
+    buf_init(&names, NAMES_MAX);
+    add_names(&names, t->policies);
+    add_names(&names, t->identity_policies);
+    if (names.over)
+        r->tx.failed = "the token has too many policies";
+    bucket = hash_bytes(names.data, names.len) % BUCKETS;
+    k = find(r->core->acls, buf_as_str(&names), bucket);
+    if (k == NULL) {
+        r->tx.after = 0;
+        k = keep(r->core, buf_as_str(&names), bucket);
+        k->acl = compile(r, t);
+        k->after = r->tx.after;
+        if (r->tx.failed != NULL)
+            k->len = SIZE_MAX; /* nobody finds it */
+        r->core->acls->bytes += acl_size(k->acl);
+    }
+    r->tx.after = later(before, k->after);
+    buf_free(&names);
+    return k->acl;
+}

@@ -1,0 +1,9 @@
+/*
+ * engines - all that can be mounted; see engines_int.h.
+ */
+#include "keeper/core/engines_int.h"
+
+const struct engine *const engines[] = {
+    &engine_sys,
+    NULL,
+};
