@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "daemon/admin.h"
 #include "daemon/apply_int.h"
+#include "daemon/keep_api.h"
 #include "daemon/origins.h"
 #include "daemon/resolver.h"
 #include "daemon/say.h"
@@ -89,6 +90,7 @@ static void no_edge(struct timer *t)
 
 static void (*const steps[])(struct apply *a) = {
     apply_bind,
+    apply_keep,
     apply_issue,
     apply_read_files,
     apply_inspect,
@@ -146,6 +148,7 @@ static void commit(struct apply *a)
     a->nmetrics = 0;
     forget_keys(c, old);
     deliver_keep(c, c->live);
+    keep_api_follow(c->keep_api);
     version_free(old);
 }
 
@@ -331,11 +334,14 @@ void apply_keeper_attached(struct control *c)
     const struct blueprint *b = c->live != NULL ? c->live->blueprint : NULL;
 
     for (size_t i = 0; b != NULL && i < b->ncertificates; i++) {
-        struct key_again *k = xcalloc(1, sizeof(*k));
+        struct key_again *k;
 
+        if (c->live->certificates[i].kept)
+            continue; /* its own; it says when it is open, and then all is applied again */
+        k = xcalloc(1, sizeof(*k));
         k->control = c;
         memcpy(k->id, c->live->certificates[i].info.key_id, sizeof(k->id));
         snprintf(k->name, sizeof(k->name), "%s", b->certificates[i].name.at);
-        deliver_key(c, &k->ask, &b->certificates[i], key_restored);
+        deliver_key(c, &k->ask, &b->certificates[i], c->live->certificates[i].local, key_restored);
     }
 }

@@ -32,6 +32,7 @@ void apply_one_done(struct apply *a);
 
 /* Each raises a->pending for what it waits for. */
 void apply_bind(struct apply *a);          /* sockets of listeners, and of /metrics */
+void apply_keep(struct apply *a);          /* policies, keys, secrets, certificates of the keeper */
 void apply_issue(struct apply *a);         /* certificates of the machine's own authority */
 void apply_read_files(struct apply *a);    /* certificates, stapled responses, authorities */
 void apply_inspect(struct apply *a);       /* they are certificates, and valid today */

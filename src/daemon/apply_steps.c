@@ -6,9 +6,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/auto.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "daemon/apply_int.h"
+#include "daemon/keep_api.h"
 #include "daemon/origins.h"
 #include "daemon/pack.h"
 #include "daemon/resolver.h"
@@ -120,6 +122,18 @@ void apply_bind(struct apply *a)
                 .count = a->control->plan.workers,
                 .mode = UNIX_SOCKET_MODE },
             bound);
+    /* Whether they can be had; the vault gets them once this is live. */
+    if (b->keeper.on && a->control->plan.keeper) {
+        auto_free char *own = control_keeper_address(a->control);
+        const struct listener_wish wishes[] = {
+            { b->keeper.listen_text, KEEP_API_BACKLOG, 1, UNIX_SOCKET_MODE },
+            { str_from(own), KEEP_API_BACKLOG, 1, KEEP_API_MODE },
+        };
+
+        for (size_t i = 0; i < 2; i++)
+            deliver_ask_socket(a->control, &new_ask(a, 0, "keeper", b->keeper.listen_text)->ask,
+                &wishes[i], bound);
+    }
     if (b->metrics.on && b->metrics.address_text.len > 0)
         deliver_ask_socket(a->control, &new_ask(a, 0, "metrics", b->metrics.address_text)->ask,
             &(struct listener_wish){ .address = b->metrics.address_text,
@@ -164,7 +178,7 @@ void apply_issue(struct apply *a)
         struct step_ask *s;
         struct buf body;
 
-        if (!c->local)
+        if (!a->next->certificates[i].local)
             continue;
         buf_init(&body, 32768);
         pack_str(&body, c->name);
@@ -239,7 +253,7 @@ void apply_read_files(struct apply *a)
     for (size_t i = 0; i < b->ncertificates; i++) {
         const struct certificate *c = &b->certificates[i];
 
-        if (!c->local)
+        if (c->chain.len > 0)
             open_file(a, "certificate", c->name, c->chain, &a->next->certificates[i].chain);
         open_file(a, "certificate", c->name, c->ocsp, &a->next->certificates[i].ocsp);
     }
@@ -320,8 +334,9 @@ void apply_load_keys(struct apply *a)
     const struct blueprint *b = a->next->blueprint;
 
     for (size_t i = 0; i < b->ncertificates; i++)
-        deliver_key(a->control, &new_ask(a, i, "certificate", b->certificates[i].name)->ask,
-            &b->certificates[i], key_answered);
+        if (!a->next->certificates[i].kept)
+            deliver_key(a->control, &new_ask(a, i, "certificate", b->certificates[i].name)->ask,
+                &b->certificates[i], a->next->certificates[i].local, key_answered);
 }
 
 /* ---- steps: origin processes, names ---- */

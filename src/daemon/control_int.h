@@ -4,6 +4,7 @@
  * role_control.c: life; control_start.c: its beginning; apply.c, apply_steps.c: a
  * new blueprint, all of it or nothing;
  * deliver.c: the live one to an edge or a keeper that has just started;
+ * keeping.c, keep_*.c: the keeper, its API and what it hands out;
  * origins.c: origin processes; resolver.c: DNS; log_file.c; tickets.c;
  * admin.c, api*.c: the admin API; scrape.c: metrics; ready.c: what is printed.
  *
@@ -26,6 +27,8 @@ struct apply;
 struct admin;
 struct origins;
 struct resolver;
+struct keeping;
+struct keep_api;
 
 enum { ASK_TIMEOUT = 10000 /* for answers that need no more than another process's attention */ };
 
@@ -44,6 +47,7 @@ struct control {
     struct channel *life;
     struct channel *edge;   /* NULL while there is none */
     struct channel *keeper; /* NULL while there is none */
+    struct channel *vault;  /* the keeper's API; NULL while there is none */
     struct asks asks;
     struct version *live; /* NULL until the first apply is done */
     struct apply *applying;
@@ -52,6 +56,8 @@ struct control {
     struct tickets tickets;
     struct origins *origins;
     struct resolver *resolver;
+    struct keeping *keeping;
+    struct keep_api *keep_api;
     struct admin *admin;
     struct timer upkeep;
     struct pulse retry; /* of what a former control had applied */
@@ -101,9 +107,9 @@ void deliver(struct control *c, const struct version *v,
  */
 void deliver_ask_socket(struct control *c, struct ask *a, const struct listener_wish *wish,
     void (*answer)(struct ask *a, struct message *m));
-/* Has the parent open the key for the keeper, which answers. */
+/* Has the parent open the key for the keeper, which answers. local: of the machine's own authority. */
 void deliver_key(struct control *c, struct ask *ask, const struct certificate *certificate,
-    void (*answer)(struct ask *a, struct message *m));
+    bool local, void (*answer)(struct ask *a, struct message *m));
 /* Tells the parent which sockets to keep. */
 void deliver_keep(struct control *c, const struct version *v);
 
@@ -111,8 +117,9 @@ void deliver_keep(struct control *c, const struct version *v);
 
 /* Path in the state folder; the caller frees. */
 char *control_state_path(const struct control *c, const char *name);
-/* "unix:STATE/admin.sock"; the caller frees. */
+/* "unix:STATE/admin.sock", and that of the keeper's API; the caller frees. */
 char *control_admin_address(const struct control *c);
+char *control_keeper_address(const struct control *c);
 void control_drain(struct control *c, msec_t timeout, void (*done)(void *arg), void *arg);
 void control_send_status(struct control *c, bool reloading, const char *text);
 

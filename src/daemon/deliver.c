@@ -219,15 +219,14 @@ void deliver(struct control *c, const struct version *v,
 /* ---- keys ---- */
 
 void deliver_key(struct control *c, struct ask *ask, const struct certificate *certificate,
-    void (*answer)(struct ask *a, struct message *m))
+    bool local, void (*answer)(struct ask *a, struct message *m))
 {
-    auto_free char *local = certificate->local
-                                ? xasprintf("%s/local/%s.key", c->plan.state, certificate->name.at)
-                                : NULL;
+    auto_free char *path =
+        local ? xasprintf("%s/local/%s.key", c->plan.state, certificate->name.at) : NULL;
     struct buf body;
 
     buf_init(&body, 8192);
-    pack_str(&body, local != NULL ? str_from(local) : certificate->key);
+    pack_str(&body, path != NULL ? str_from(path) : certificate->key);
     ask_put(&c->asks, ask,
         &(struct question){ .over = body.over || c->keeper == NULL ? NULL : c->life,
             .answers = c->keeper,
@@ -242,17 +241,21 @@ void deliver_key(struct control *c, struct ask *ask, const struct certificate *c
 
 void deliver_keep(struct control *c, const struct version *v)
 {
-    auto_free char *admin = NULL;
+    auto_free char *admin = control_admin_address(c);
+    auto_free char *keeper = control_keeper_address(c);
     struct buf b;
 
     buf_init(&b, CHANNEL_BODY_MAX);
-    admin = control_admin_address(c);
     pack_text(&b, admin);
     if (v != NULL) {
         for (size_t i = 0; i < v->blueprint->nlisteners; i++)
             pack_str(&b, v->blueprint->listeners[i].address_text);
         if (v->blueprint->metrics.address_text.len > 0)
             pack_str(&b, v->blueprint->metrics.address_text);
+        if (c->plan.keeper && v->blueprint->keeper.on) {
+            pack_text(&b, keeper);
+            pack_str(&b, v->blueprint->keeper.listen_text);
+        }
     }
     channel_send(c->life, LIFE_KEEP, 0, buf_as_str(&b), NULL, 0);
     buf_free(&b);

@@ -12,6 +12,8 @@
 #include "base/mem.h"
 #include "daemon/admin.h"
 #include "daemon/control_int.h"
+#include "daemon/keep_api.h"
+#include "daemon/keeping.h"
 #include "daemon/log_ask.h"
 #include "daemon/origins.h"
 #include "daemon/pack.h"
@@ -31,6 +33,11 @@ char *control_state_path(const struct control *c, const char *name)
 char *control_admin_address(const struct control *c)
 {
     return xasprintf("unix:%s/admin.sock", c->plan.state);
+}
+
+char *control_keeper_address(const struct control *c)
+{
+    return xasprintf("unix:%s/keeper.sock", c->plan.state);
 }
 
 void control_send_status(struct control *c, bool reloading, const char *text)
@@ -149,10 +156,23 @@ static void edge_closed(struct channel *ch, void *arg)
 
 /* ---- what the keeper says ---- */
 
+static void on_keeper_changed(struct channel *ch, struct message *m, void *arg)
+{
+    struct control *c = arg;
+
+    (void)ch;
+    keeping_changed(c->keeping, m->body);
+}
+
 static const struct message_rule from_keeper[] = {
     { KEEPER_KEY_LOADED, "key_loaded", 256, 0, on_answer },
     { KEEPER_KEY_REFUSED, "key_refused", CHANNEL_BODY_MAX, 0, on_answer },
     { KEEPER_KEYS, "keys", CHANNEL_BODY_MAX, 0, on_answer },
+    { KEEPER_ORDERED, "ordered", CHANNEL_BODY_MAX, 0, on_answer },
+    { KEEPER_HANDED, "handed", 256, 1, on_answer },
+    { KEEPER_NOT_HANDED, "not_handed", CHANNEL_BODY_MAX, 0, on_answer },
+    { KEEPER_OBSERVED, "observed", CHANNEL_BODY_MAX, 0, on_answer },
+    { KEEPER_CHANGED, "changed", CHANNEL_BODY_MAX, 0, on_keeper_changed },
     { 0 },
 };
 
@@ -160,8 +180,28 @@ static void keeper_closed(struct channel *ch, void *arg)
 {
     struct control *c = arg;
 
-    if (c->keeper == ch)
+    if (c->keeper == ch) {
         c->keeper = NULL;
+        keeping_attached(c->keeping);
+    }
+    asks_gone(&c->asks, ch);
+    channel_free(ch);
+}
+
+/* ---- what the vault says ---- */
+
+static const struct message_rule from_vault[] = {
+    { VAULT_OK, "ok", 0, 0, on_answer },
+    { VAULT_REFUSED, "refused", LIFE_SENTENCE_MAX, 0, on_answer },
+    { 0 },
+};
+
+static void vault_closed(struct channel *ch, void *arg)
+{
+    struct control *c = arg;
+
+    if (c->vault == ch)
+        c->vault = NULL;
     asks_gone(&c->asks, ch);
     channel_free(ch);
 }
@@ -193,9 +233,13 @@ static void on_attach(struct channel *ch, struct message *m, void *arg)
         apply_edge_attached(c);
     } else if (peer == ROLE_KEEPER) {
         replace(c, &c->keeper, channel_new(c->loop, m->fds[0], from_keeper, keeper_closed, c));
+        keeping_attached(c->keeping);
         apply_keeper_attached(c);
+    } else if (peer == ROLE_VAULT) {
+        replace(c, &c->vault, channel_new(c->loop, m->fds[0], from_vault, vault_closed, c));
+        keep_api_attached(c->keep_api);
     } else {
-        BUG("control talks to the edge and to the keeper alone");
+        BUG("control has no such peer");
     }
     m->fds[0] = -1;
 }
@@ -331,6 +375,8 @@ int role_control(void)
     tickets_init(&c.tickets, c.loop, tickets_changed);
     c.origins = origins_new(&c);
     c.resolver = resolver_new(&c);
+    c.keeping = keeping_new(&c);
+    c.keep_api = keep_api_new(&c);
     c.admin = admin_new(&c);
     c.life = channel_new(c.loop, ROLE_LIFELINE, from_parent, role_lifeline_closed, &c);
     timer_init(&c.upkeep, upkeep);

@@ -14,6 +14,8 @@ struct version_certificate {
     struct buf chain; /* PEM */
     struct buf ocsp;  /* DER, or empty */
     struct tls_certificate_info info;
+    bool local; /* made by the machine's own authority, perhaps in place of the keeper's */
+    bool kept;  /* made by the keeper, which has the key itself */
 };
 
 struct version {
