@@ -1,0 +1,5 @@
+length = 20
+rule "charset" {
+  charset = "abc\u00e9"
+  min-chars = 1
+}
