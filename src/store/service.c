@@ -286,7 +286,6 @@ static void gathered_reset(struct gathered *g, int n)
     for (int i = 0; i < n; i++) {
         if (g[i].body.cap > 1 << 20)
             buf_free(&g[i].body);
-        buf_init(&g[i].body, g[i].body.max);
     }
 }
 

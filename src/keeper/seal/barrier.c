@@ -11,6 +11,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,20 +109,16 @@ static struct barrier_state *state_copy(
 
 /* ---- small cryptography ---- */
 
-static void hmac(const struct barrier *b, const uint8_t key[BARRIER_KEY], const char *what,
-    uint8_t out[BARRIER_KEY])
+void barrier_digest(
+    const uint8_t key[BARRIER_KEY], const char *kind, struct str text, uint8_t out[BARRIER_KEY])
 {
-    EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(b->hmac);
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char[]){ "SHA256" }, 0),
-        OSSL_PARAM_construct_end(),
-    };
-    size_t n;
+    crypto_auth_hmacsha256_state s;
 
-    MUST(EVP_MAC_init(ctx, key, BARRIER_KEY, params) == 1);
-    MUST(EVP_MAC_update(ctx, (const uint8_t *)what, strlen(what)) == 1);
-    MUST(EVP_MAC_final(ctx, out, &n, BARRIER_KEY) == 1 && n == BARRIER_KEY);
-    EVP_MAC_CTX_free(ctx);
+    crypto_auth_hmacsha256_init(&s, key, BARRIER_KEY);
+    crypto_auth_hmacsha256_update(&s, (const uint8_t *)kind, strlen(kind) + 1);
+    crypto_auth_hmacsha256_update(&s, (const uint8_t *)text.at, text.len);
+    crypto_auth_hmacsha256_final(&s, out);
+    explicit_bzero(&s, sizeof(s));
 }
 
 static EVP_MAC_CTX *keyed_blind(const struct barrier *b, const uint8_t key[BARRIER_KEY])
@@ -329,11 +326,11 @@ static uint64_t get_u64(const uint8_t *from)
     return le64toh(n);
 }
 
-static void check_of(const struct barrier *b, const uint8_t root[BARRIER_KEY], uint8_t *out)
+static void check_of(const uint8_t root[BARRIER_KEY], uint8_t *out)
 {
     uint8_t full[BARRIER_KEY];
 
-    hmac(b, root, "weir root key check", full);
+    barrier_digest(root, "weir root key check", STR_NONE, full);
     memcpy(out, full, CHECK_LEN);
 }
 
@@ -362,7 +359,7 @@ void barrier_pack(const struct barrier *b, struct buf *to)
         memcpy(at + 20, s->terms[i].key, BARRIER_KEY);
     }
     head[0] = VERSION;
-    check_of(b, s->root, head + 1);
+    check_of(s->root, head + 1);
     draw_nonce(&drawn, head + 1 + CHECK_LEN);
     buf_add(to, head, sizeof(head));
     out = buf_reserve(to, n + TAG);
@@ -413,7 +410,7 @@ int barrier_open(
 
     if (packed.len < PACK_HEAD + TAG || in[0] != VERSION)
         return err_set(err, ERR_SYSTEM, "barrier_corrupt", "the stored keyring is damaged");
-    check_of(b, root, check);
+    check_of(root, check);
     if (CRYPTO_memcmp(check, in + 1, CHECK_LEN) != 0)
         return err_set(err, ERR_DENIED, "barrier_key", "this is not the keeper's root key");
     n = packed.len - PACK_HEAD - TAG;
@@ -561,5 +558,5 @@ void barrier_destroy_before(struct barrier *b, uint32_t term)
 void barrier_derive(const struct barrier *b, const char *purpose, uint8_t out[BARRIER_KEY])
 {
     MUST(b->open != NULL);
-    hmac(b, b->open->purpose_key, purpose, out);
+    barrier_digest(b->open->purpose_key, purpose, STR_NONE, out);
 }

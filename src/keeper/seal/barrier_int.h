@@ -76,5 +76,8 @@ void barrier_state_free(struct barrier_state *s);
 
 /* A key for one purpose, made from the root of the keyring: audit HMACs, token salt ... 32 bytes, the same as long as the barrier lives. */
 void barrier_derive(const struct barrier *b, const char *purpose, uint8_t out[BARRIER_KEY]);
+/* HMAC-SHA256(key, kind | 0 | text); needs no barrier. */
+void barrier_digest(
+    const uint8_t key[BARRIER_KEY], const char *kind, struct str text, uint8_t out[BARRIER_KEY]);
 
 #endif
