@@ -1,0 +1,29 @@
+/*
+ * identity store - entities as values: for core/identity.c and the endpoints of identity alone.
+ *
+ * An entity is a MAP {id, name, policies, metadata, aliases, disabled, created, updated}; an alias {id, name, mount_accessor,
+ * metadata, created}.
+ */
+#ifndef WEIR_KEEPER_CORE_IDENTITY_STORE_INT_H
+#define WEIR_KEEPER_CORE_IDENTITY_STORE_INT_H
+
+#include "keeper/core/identity_int.h"
+
+enum { ENTITY_NAME_MAX = 512 };
+
+struct str entity_path(struct request *r, struct str id);
+struct str alias_path(struct request *r, struct str accessor, struct str name);
+/* NULL: there is none. */
+struct value *entity_load(struct request *r, struct str id);
+struct value *entity_load_name(struct request *r, struct str name);
+struct value *entity_load_alias(struct request *r, struct str accessor, struct str name);
+/* Not saved. name len 0: one is drawn. */
+struct value *entity_new(struct request *r, struct str name);
+void entity_add_alias(struct request *r, struct value *e, const struct mount *m, struct str name,
+    const struct value *metadata);
+/* With its names. A name or alias that it no longer has is the caller's to forget. */
+void entity_save(struct request *r, struct value *e);
+void entity_forget(struct request *r, const struct value *e);
+void entity_forget_name(struct request *r, struct str name);
+
+#endif
