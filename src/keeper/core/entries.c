@@ -50,11 +50,12 @@ static void note_failed(struct entries *e, uint64_t from, uint64_t to)
     e->nfailed++;
 }
 
-/* The keyring that is written down, or will be by a batch that was sent. */
-static void restore_keyring(struct entries *e)
+void entries_restore_keyring(struct entries *e)
 {
     const struct barrier_state *state = e->state;
 
+    if (!barrier_is_open(e->barrier))
+        return;
     list_each (at, after, &e->batches) {
         struct batch *b = list_item(at, struct batch, link);
 
@@ -86,8 +87,9 @@ void entries_fail_from(struct entries *e, struct batch *first, const char *why)
     e->stats.failures++;
     snprintf(e->trouble_text, sizeof(e->trouble_text), "%s", why);
     e->trouble = e->trouble_text;
-    if (keyring && barrier_is_open(e->barrier))
-        restore_keyring(e);
+    e->term = 0;
+    if (keyring)
+        entries_restore_keyring(e);
     tell(e);
 }
 

@@ -24,6 +24,8 @@ enum {
     FAILED_RANGES = 64,
 };
 
+#define KEYRING_PATH STR("\001keyring")
+
 /* A change of a transaction. In the arena; in a tree by hash that hangs on tx->first, and in a list. */
 struct pending {
     struct pending *left;
@@ -147,6 +149,8 @@ void cache_bury(struct cache *c);
 void cache_add_grave(struct cache *c, void *object, const struct entry_class *class);
 
 /* ---- entries_tx.c ---- */
+/* Forgets the changes; the barrier stays as it is. */
+void tx_clear(struct tx *t);
 uint64_t path_hash(struct str path);
 struct str folder_of(struct str path);
 struct pending *tx_find(const struct tx *t, struct str path, uint64_t hash);
@@ -163,6 +167,8 @@ void batch_delete(struct entries *e, struct str path);
 struct batch *batch_open(struct entries *e, size_t bytes);
 
 /* ---- entries.c ---- */
+/* The barrier has the keyring again that is written down, or will be by a batch under way. A closed one stays closed. */
+void entries_restore_keyring(struct entries *e);
 void entries_fail_from(struct entries *e, struct batch *first, const char *why);
 
 #endif

@@ -52,7 +52,8 @@ void entries_forget(struct entries *e);
 int entries_plain_get(struct entries *e, struct arena *a, const char *name, struct str *data);
 void tx_plain_put(struct tx *t, const char *name, struct str data);
 /* Packs the barrier into the plain row "keyring": after barrier_create(), barrier_rotate(), barrier_new_root(), in the same transaction
- * as what belongs to it (the root key's new wrappings). */
+ * as what belongs to it (the root key's new wrappings).  When that transaction is dropped or its batch fails, the barrier is again as it
+ * was before. */
 void tx_put_keyring(struct tx *t);
 /* After barrier_open() with the row "keyring": what is open now is what is durable. */
 void entries_opened(struct entries *e);

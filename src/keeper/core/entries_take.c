@@ -259,7 +259,7 @@ static void take_put(struct entries *e, struct pending *p, struct batch *b)
     if (p->object != NULL)
         cache_set_object(&e->cache, c, p->object, p->class);
     p->object = NULL;
-    if (str_is(p->path, "\001keyring")) {
+    if (str_eq(p->path, KEYRING_PATH)) {
         barrier_state_free(b->state);
         b->state = barrier_snapshot(e->barrier);
         b->keyring = true;
@@ -290,7 +290,7 @@ uint64_t tx_take(struct tx *t)
         if (!p->there && p->path.at[0] != PLAIN)
             remove_emptied(t, is_folder(p->path) ? p->path : folder_of(p->path), b->number);
     }
-    tx_drop(t);
+    tx_clear(t);
     t->after = b->number;
     return b->number;
 }

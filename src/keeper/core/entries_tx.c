@@ -100,7 +100,7 @@ bool tx_is_empty(const struct tx *t)
     return t->first == NULL;
 }
 
-void tx_drop(struct tx *t)
+void tx_clear(struct tx *t)
 {
     for (struct pending *p = t->first; p != NULL; p = p->next) {
         if (p->object != NULL)
@@ -109,6 +109,17 @@ void tx_drop(struct tx *t)
     }
     t->first = NULL;
     t->last = NULL;
+}
+
+void tx_drop(struct tx *t)
+{
+    bool keyring = false;
+
+    for (const struct pending *p = t->first; p != NULL; p = p->next)
+        keyring = keyring || str_eq(p->path, KEYRING_PATH);
+    tx_clear(t);
+    if (keyring) /* which is not going to be written down */
+        entries_restore_keyring(t->entries);
 }
 
 /* Where it is, or would hang: the tree is ordered by hash, then by path. */

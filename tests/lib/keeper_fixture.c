@@ -1,0 +1,150 @@
+/*
+ * keeper_fixture - see keeper_fixture.h.
+ */
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bug.h"
+#include "keeper_fixture.h"
+#include "net/link.h"
+#include "store/service.h"
+
+static void *serve(void *arg)
+{
+    const struct keeper_fixture *f = arg;
+    struct service_options o = {
+        .folder = f->folder,
+        .read_fd = f->fds[0],
+        .write_fd = f->fds[1],
+        .journal_fd = f->fds[2],
+    };
+    struct err err = { 0 };
+
+    if (store_serve(&o, NULL, NULL, &err) == -1) {
+        fprintf(stderr, "the store: %s\n", err.text);
+        for (int i = 0; i < 3; i++)
+            close(f->fds[i]);
+    }
+    return NULL;
+}
+
+static void start_store(struct keeper_fixture *f, int to[3])
+{
+    for (int i = 0; i < 3; i++) {
+        int ends[2];
+
+        MUST(link_pair(ends) == 0);
+        to[i] = ends[0];
+        f->fds[i] = ends[1];
+    }
+    MUST(pthread_create(&f->thread, NULL, serve, f) == 0);
+}
+
+void keeper_fixture_store(struct keeper_fixture *f, int to[3])
+{
+    const char *tmp = getenv("TMPDIR");
+
+    memset(f, 0, sizeof(*f));
+    snprintf(f->folder, sizeof(f->folder), "%.40s/weir-keeper-XXXXXX", tmp != NULL ? tmp : "/tmp");
+    MUST(mkdtemp(f->folder) != NULL);
+    start_store(f, to);
+}
+
+static int remove_one(const char *path, const struct stat *s, int flag, struct FTW *where)
+{
+    (void)s;
+    (void)flag;
+    (void)where;
+    return remove(path);
+}
+
+void keeper_fixture_end_store(struct keeper_fixture *f, bool remove_it)
+{
+    pthread_join(f->thread, NULL);
+    if (remove_it)
+        nftw(f->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void attach(struct keeper_fixture *f, int ends[3])
+{
+    f->barrier = barrier_new();
+    f->entries = entries_new(f->loop, f->barrier);
+    entries_attach(f->entries, ends[0], ends[1]);
+    f->journal_fd = ends[2];
+    tx_init(&f->tx, f->entries, &f->arena);
+}
+
+static void detach(struct keeper_fixture *f)
+{
+    tx_drop(&f->tx);
+    entries_free(f->entries);
+    barrier_free(f->barrier);
+    close(f->journal_fd);
+    arena_reset(&f->arena);
+}
+
+void keeper_fixture_open(struct keeper_fixture *f)
+{
+    int ends[3];
+
+    keeper_fixture_store(f, ends);
+    f->loop = loop_new();
+    arena_init(&f->arena, 65536);
+    attach(f, ends);
+    barrier_create(f->barrier);
+    memcpy(f->root, barrier_root(f->barrier), BARRIER_KEY);
+    tx_put_keyring(&f->tx);
+    MUST(keeper_fixture_take(f));
+}
+
+void keeper_fixture_close(struct keeper_fixture *f)
+{
+    detach(f);
+    arena_free(&f->arena);
+    loop_free(f->loop);
+    keeper_fixture_end_store(f, true);
+}
+
+static bool wait_for(struct keeper_fixture *f, uint64_t batch)
+{
+    while (!entries_is_durable(f->entries, batch) && !entries_has_failed(f->entries, batch))
+        loop_once(f->loop, 1000);
+    return entries_is_durable(f->entries, batch);
+}
+
+bool keeper_fixture_settle(struct keeper_fixture *f)
+{
+    uint64_t batch = entries_close_batch(f->entries);
+
+    entries_commit(f->entries, batch);
+    return wait_for(f, batch);
+}
+
+bool keeper_fixture_take(struct keeper_fixture *f)
+{
+    uint64_t batch = tx_take(&f->tx);
+    bool ok = f->tx.failed == NULL && keeper_fixture_settle(f) && wait_for(f, batch);
+
+    tx_drop(&f->tx);
+    arena_reset(&f->arena);
+    tx_init(&f->tx, f->entries, &f->arena);
+    return ok;
+}
+
+void keeper_fixture_reopen(struct keeper_fixture *f)
+{
+    struct str packed;
+    struct err err = { 0 };
+    int ends[3];
+
+    detach(f);
+    keeper_fixture_end_store(f, false);
+    start_store(f, ends);
+    attach(f, ends);
+    MUST(entries_plain_get(f->entries, &f->arena, "keyring", &packed) == 1);
+    MUST(barrier_open(f->barrier, f->root, packed, &err) == 0);
+    entries_opened(f->entries);
+}
