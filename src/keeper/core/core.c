@@ -62,6 +62,7 @@ static void finish_sealing(struct core *c)
     entries_forget(c->entries);
     barrier_close(c->barrier);
     mounts_forget(c->mounts);
+    tokens_forget(c);
     acls_forget(c->acls);
     quotas_forget(c->quotas);
     c->records = 0;
@@ -117,6 +118,7 @@ bool core_open(struct core *c, const char **why)
     entries_forget(c->entries);
     barrier_close(c->barrier);
     mounts_forget(c->mounts);
+    tokens_forget(c);
     return false;
 }
 

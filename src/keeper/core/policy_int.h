@@ -29,6 +29,9 @@ enum capability {
     CAN_ROOT = 1024, /* root: everything */
 };
 
+/* A policy that is not stored and that nobody can change, {rules}: "response-wrapping" of wrapping tokens.  NULL: none of these. */
+struct value *policy_builtin(struct arena *a, struct str name);
+
 struct acl; /* several policies compiled together; immutable */
 
 /* rules: a LIST as messages.h gives it. Several may be added before acl_finish(). False: *why says what is wrong with it, and which rule. */
