@@ -59,8 +59,9 @@
 enum {
     KEEPER_SIGN_HEAD = 34,
     KEEPER_REQUEST_HEAD = 8,
+    KEEPER_REQUEST_HEAD_ONLY = 1, /* flag: the method was HEAD */
     KEEPER_RESPONSE_HEAD = 8,
-    KEEPER_REQUEST_MAX = 34 << 20
+    KEEPER_REQUEST_MAX = 34 << 20,
 };
 
 enum keeper_message {
