@@ -17,8 +17,10 @@
  *   STORE_COMMIT   generation u64 | count u32 | { kind u8 | row } ...                -> STORE_DONE, or STORE_REFUSED (id of the question)
  *                  after a refusal every commit of that generation is refused, until the core begins a higher one
  * Journal link:
- *   JOURNAL_APPEND flags u32 (1: fdatasync before the answer) | bytes                -> JOURNAL_DONE  size u64, or STORE_REFUSED; in order
- *                  all or nothing: a torn append is cut off again before the next
+ *   JOURNAL_APPEND flags u32 (JOURNAL_SYNC: fdatasync before the answer) | bytes     -> JOURNAL_DONE  size u64, or STORE_REFUSED; in order
+ *                  all or nothing: a torn append is cut off again before the next.  After a refusal every append is refused
+ *                  until one with JOURNAL_RESUME comes, so that nothing that was on its way lands behind a gap: the core
+ *                  sends anew, from the first that was refused on, once it has heard of all refusals
  */
 #ifndef WEIR_STORE_MESSAGES_H
 #define WEIR_STORE_MESSAGES_H
@@ -42,5 +44,6 @@ enum store_message {
 };
 
 enum { STORE_MESSAGE_MAX = 40 << 20 };
+enum journal_flags { JOURNAL_SYNC = 1, JOURNAL_RESUME = 2 };
 
 #endif

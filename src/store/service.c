@@ -34,6 +34,8 @@ struct service {
     struct store *reading;
     struct store *writing;
     struct journal *journal;
+    struct err
+        gap; /* why an append was refused, until the core resumes; kind ERR_NONE: it was not */
     pthread_mutex_t lock;
     struct err err; /* the first failure that ended a thread; kind ERR_NONE: none */
 };
@@ -376,8 +378,6 @@ static void *serve_writes(void *arg)
 
 /* ---- the journal ---- */
 
-enum { APPEND_SYNC = 1 };
-
 /* False: the link is of no more use, or the disk has lied. */
 static bool append_gathered(struct service *s, struct gathered *g, int n)
 {
@@ -393,11 +393,15 @@ static bool append_gathered(struct service *s, struct gathered *g, int n)
 
         if (!wire_take_u32(&bytes, &flags))
             return false;
-        any |= flags;
-        if (journal_append(s->journal, bytes, &errs[i]) == 0)
+        if ((flags & JOURNAL_RESUME) != 0)
+            s->gap.kind = ERR_NONE;
+        if (s->gap.kind == ERR_NONE && journal_append(s->journal, bytes, &s->gap) == 0) {
+            any |= flags;
             sizes[i] = journal_size(s->journal);
+        }
+        errs[i] = s->gap;
     }
-    if ((any & APPEND_SYNC) != 0 && journal_sync(s->journal, &errs[0]) == -1) {
+    if ((any & JOURNAL_SYNC) != 0 && journal_sync(s->journal, &errs[0]) == -1) {
         note(s, &errs[0]);
         return false;
     }
