@@ -19,7 +19,8 @@ static int refuse(struct policy_reader *r, unsigned line, const char *what, stru
 {
     return err_set(r->err, ERR_CONFIG, "policy",
         "failed to parse policy: path \"%.*s\": %s%s%.*s%s on line %u", STR_ARG(r->path), what,
-        name.at != NULL ? " \"" : "", STR_ARG(name), name.at != NULL ? "\"" : "", line);
+        name.at != NULL ? " \"" : "", (int)name.len, name.at != NULL ? name.at : "",
+        name.at != NULL ? "\"" : "", line);
 }
 
 /* ---- values ---- */
