@@ -141,12 +141,23 @@ static enum step begin_body(struct server_conn *c)
     return STEP_MORE;
 }
 
+/* What clients of Go's servers are told of bytes that no field may have. */
+static const char *word_of(const struct h1_parser *p)
+{
+    bool in_fields = p->at > p->begin;
+
+    if (in_fields &&
+        (p->error == H1_CONTROL_BYTE || p->error == H1_NUL_BYTE || p->error == H1_BAD_FIELD_VALUE))
+        return "invalid header value";
+    return h1_error_word(p->error);
+}
+
 static enum step step_head(struct server_conn *c)
 {
     int64_t n = parse_head(c);
 
     if (n < 0)
-        return refuse(c, h1_error_status(c->parser.error), h1_error_word(c->parser.error));
+        return refuse(c, h1_error_status(c->parser.error), word_of(&c->parser));
     return n > 0 ? begin_body(c) : STEP_MORE;
 }
 
