@@ -101,6 +101,9 @@ static void bound(struct ask *ask, struct message *m)
         struct unpack u = unpack_from(m->body);
 
         note_port(s, m);
+        if (strcmp(s->what, "keeper") == 0 && m->nfds > 0 && s->index == 0)
+            keep_api_note(
+                s->apply->control->keep_api, m->fds[0], &s->apply->next->blueprint->keeper);
         if (strcmp(s->what, "metrics") == 0)
             keep_metrics(s->apply, m);
         if (unpack_u32(&u) > 0) {
@@ -131,7 +134,7 @@ void apply_bind(struct apply *a)
         };
 
         for (size_t i = 0; i < 2; i++)
-            deliver_ask_socket(a->control, &new_ask(a, 0, "keeper", b->keeper.listen_text)->ask,
+            deliver_ask_socket(a->control, &new_ask(a, i, "keeper", b->keeper.listen_text)->ask,
                 &wishes[i], bound);
     }
     if (b->metrics.on && b->metrics.address_text.len > 0)

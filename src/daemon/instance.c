@@ -15,6 +15,8 @@
 #include "base/auto.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "daemon/hands.h"
+#include "daemon/keep_api.h"
 #include "daemon/origins_int.h"
 #include "daemon/pack.h"
 #include "daemon/processes.h"
@@ -32,6 +34,50 @@ static uint64_t mix(uint64_t hash, const char *text)
     uint64_t pair[2] = { hash, hash_stable(text, strlen(text)) };
 
     return hash_stable(pair, sizeof(pair));
+}
+
+static void add_wishes(struct run_spec *s, const struct run *r)
+{
+    struct arena *a = &s->arena;
+
+    s->wishes = arena_calloc(a, r->nsecrets + 1, sizeof(*s->wishes));
+    for (size_t i = 0; i < r->nsecrets; i++) {
+        const struct managed_secret *m = r->secrets[i].managed;
+
+        if (m == NULL)
+            continue;
+        s->wishes[s->nwishes++] = (struct hand_wish){
+            .variable = arena_strdup(a, r->secrets[i].variable.at),
+            .as = r->secrets[i].as,
+            .secret = arena_strdup(a, m->name.at),
+            .path = arena_printf(a, "%s/data/%s", m->mount.at, m->path.at),
+            .field = arena_strdup(a, m->field.at),
+        };
+    }
+    if (r->token.on) {
+        struct hand_wish *w = &s->wishes[s->nwishes++];
+
+        w->variable = arena_strdup(a, r->token.variable.at);
+        w->as = r->token.as;
+        w->policies = arena_calloc(a, r->token.policies.n + 1, sizeof(char *));
+        for (size_t i = 0; i < r->token.policies.n; i++)
+            w->policies[i] = arena_strdup(a, r->token.policies.at[i].at);
+    }
+}
+
+static void mix_wishes(struct run_spec *s)
+{
+    for (unsigned i = 0; i < s->nwishes; i++) {
+        const struct hand_wish *w = &s->wishes[i];
+
+        s->hash = mix(mix(s->hash, w->variable), w->as == HAND_ENVIRONMENT ? "environment"
+                                                 : w->as == HAND_FILE      ? "file"
+                                                                           : "descriptor");
+        if (w->secret != NULL)
+            s->hash = mix(mix(s->hash, w->path), w->field);
+        for (char **p = w->policies; p != NULL && *p != NULL; p++)
+            s->hash = mix(s->hash, *p);
+    }
 }
 
 struct run_spec *run_spec_new(const struct run *r)
@@ -56,6 +102,8 @@ struct run_spec *run_spec_new(const struct run *r)
     }
     snprintf(port, sizeof(port), "%u", r->port);
     s->hash = mix(s->hash, port);
+    add_wishes(s, r);
+    mix_wishes(s);
     s->port = r->port;
     s->start_timeout = r->start_timeout;
     s->stop_timeout = r->stop_timeout;
@@ -128,8 +176,11 @@ static void send_signal(const struct instance *i, int sig)
 /* It is up, or has failed to come up: whoever waits for it is told. */
 static void settle(struct instance *i, const struct err *err)
 {
-    if (!i->fresh && err != NULL)
+    if (!i->fresh && err != NULL && (i->said == NULL || strcmp(i->said, err->text) != 0))
         say("%s", err->text);
+    free(i->said);
+    /* A process that dies again is news each time; a keeper that is still sealed is not. */
+    i->said = err != NULL && strcmp(err->id, "keeper_hand") == 0 ? xstrdup(err->text) : NULL;
     if (i->fresh) {
         i->fresh = false;
         origins_settled(i->all, err);
@@ -214,20 +265,47 @@ static int identity_of(const struct instance *i, struct identity *who, struct er
     return 0;
 }
 
+static bool has_token(const struct instance *i)
+{
+    return i->spec->nwishes > 0 && i->spec->wishes[i->spec->nwishes - 1].secret == NULL;
+}
+
 static char **environment_of(struct instance *i, struct arena *a)
 {
+    size_t fixed = 4;
     size_t n = 0;
     char **list;
 
     while (i->spec->environment[n] != NULL)
         n++;
-    list = arena_calloc(a, n + 5, sizeof(*list));
+    list = arena_calloc(a, n + 6, sizeof(*list));
     list[0] = arena_printf(a, "PORT=%u", i->port);
     list[1] = arena_strdup(a, "HOST=127.0.0.1");
     list[2] = arena_printf(a, "WEIR_SERVICE=%s", i->service);
     list[3] = arena_printf(a, "WEIR_INSTANCE=%u", i->index);
-    memcpy(list + 4, i->spec->environment, n * sizeof(*list)); /* the author has the last word */
+    if (has_token(i))
+        list[fixed++] = arena_printf(a, "VAULT_ADDR=%s", keep_api_url(i->all->control->keep_api));
+    memcpy(
+        list + fixed, i->spec->environment, n * sizeof(*list)); /* the author has the last word */
     return list;
+}
+
+/* Nothing of it runs any more, and nobody wants it to. */
+static void ended(struct instance *i)
+{
+    enter(i, INSTANCE_STOPPED);
+    if (i->again)
+        instance_start(i);
+    else
+        origins_gone(i);
+}
+
+static void forget_token(struct instance *i)
+{
+    if (i->accessor != NULL)
+        hands_revoke(i->all->control, i->accessor);
+    free(i->accessor);
+    i->accessor = NULL;
 }
 
 static void try_again(struct timer *t)
@@ -249,6 +327,7 @@ static void fall_back(struct instance *i, const struct err *err)
 {
     stop_probing(i);
     pulse_cancel(&i->limit);
+    forget_token(i);
     i->failures++;
     i->pid = 0;
     enter(i, INSTANCE_WAITING);
@@ -321,13 +400,97 @@ static void running(struct ask *a, struct message *m)
     probe(&i->probe);
 }
 
-void instance_start(struct instance *i)
+static void put_values(const struct instance *i, struct process_spec *spec, int *fds)
+{
+    const struct hands *h = i->hands;
+
+    spec->nvalues = h != NULL ? h->n : 0;
+    for (unsigned k = 0; k < spec->nvalues; k++) {
+        spec->values[k] = h->values[k];
+        fds[k] = h->values[k].fd;
+    }
+}
+
+/* The note is what a later control knows of it, see origins_adopt(). */
+static char *note_of(const struct instance *i, struct arena *a)
+{
+    return arena_printf(a, "%s %u %u %llu %llu %s", i->service, i->index, i->port,
+        (unsigned long long)i->spec->hash, (unsigned long long)i->secrets,
+        i->accessor != NULL ? i->accessor : "-");
+}
+
+static void start_process(struct instance *i)
 {
     struct control *c = i->all->control;
     struct process_spec spec = { 0 };
+    int fds[PROCESS_VALUES_MAX];
     struct arena a;
     struct buf body;
     struct err err;
+
+    i->port = i->spec->port > 0 ? i->spec->port + i->index - 1 : (unsigned)free_port();
+    if (identity_of(i, &spec.who, &err) == -1) {
+        fall_back(i, &err);
+        return;
+    }
+    arena_init(&a, 4096);
+    i->number = random_u64();
+    spec.number = i->number;
+    spec.label = arena_printf(&a, "%s/%u", i->service, i->index);
+    spec.note = note_of(i, &a);
+    spec.folder = i->spec->folder;
+    spec.argv = i->spec->command;
+    spec.environment = environment_of(i, &a);
+    put_values(i, &spec, fds);
+    buf_init(&body, CHANNEL_BODY_MAX);
+    process_spec_pack(&spec, &body);
+    enter(i, INSTANCE_ASKED);
+    ask_put(&c->asks, &i->run,
+        &(struct question){ .over = body.over ? NULL : c->life,
+            .type = LIFE_RUN,
+            .body = buf_as_str(&body),
+            .fds = fds,
+            .nfds = spec.nvalues,
+            .timeout = ASK_TIMEOUT },
+        running);
+    buf_free(&body);
+    arena_free(&a);
+}
+
+static void forget_hands(struct instance *i)
+{
+    hands_free(i->hands);
+    i->hands = NULL;
+}
+
+/* Its secrets are there, or cannot be had now. */
+static void handed(void *arg, const struct err *err)
+{
+    struct instance *i = arg;
+    struct err copy;
+
+    if (i->state != INSTANCE_ASKED) { /* stopped meanwhile */
+        hands_revoke(i->all->control, i->hands->accessor);
+        forget_hands(i);
+        ended(i);
+        return;
+    }
+    if (err != NULL) {
+        copy = *err;
+        hands_revoke(i->all->control, i->hands->accessor);
+        forget_hands(i);
+        fall_back(i, &copy);
+        return;
+    }
+    i->accessor = take(i->hands->accessor);
+    i->secrets = hands_versions(i->all->control, i->spec);
+    start_process(i);
+    forget_hands(i);
+}
+
+void instance_start(struct instance *i)
+{
+    struct control *c = i->all->control;
 
     if (i->later != NULL) {
         run_spec_free(i->spec);
@@ -337,32 +500,13 @@ void instance_start(struct instance *i)
     timer_cancel(c->loop, &i->backoff);
     i->held = false;
     i->again = false;
-    arena_init(&a, 4096);
-    i->port = i->spec->port > 0 ? i->spec->port + i->index - 1 : (unsigned)free_port();
-    if (identity_of(i, &spec.who, &err) == -1) {
-        fall_back(i, &err);
-        arena_free(&a);
+    i->secrets = 0;
+    if (i->spec->nwishes == 0) {
+        start_process(i);
         return;
     }
-    i->number = random_u64();
-    spec.number = i->number;
-    spec.label = arena_printf(&a, "%s/%u", i->service, i->index);
-    spec.note = arena_printf(
-        &a, "%s %u %u %llu", i->service, i->index, i->port, (unsigned long long)i->spec->hash);
-    spec.folder = i->spec->folder;
-    spec.argv = i->spec->command;
-    spec.environment = environment_of(i, &a);
-    buf_init(&body, CHANNEL_BODY_MAX);
-    process_spec_pack(&spec, &body);
     enter(i, INSTANCE_ASKED);
-    ask_put(&c->asks, &i->run,
-        &(struct question){ .over = body.over ? NULL : c->life,
-            .type = LIFE_RUN,
-            .body = buf_as_str(&body),
-            .timeout = ASK_TIMEOUT },
-        running);
-    buf_free(&body);
-    arena_free(&a);
+    i->hands = hands_fetch(c, i->spec, i->service, handed, i);
 }
 
 void instance_adopt(struct instance *i, uint64_t number, uint64_t pid, unsigned port, bool wanted)
@@ -390,13 +534,10 @@ void instance_died(struct instance *i, int status)
 
     stop_probing(i);
     pulse_cancel(&i->limit);
+    forget_token(i);
     i->pid = 0;
     if (!wanted) {
-        enter(i, INSTANCE_STOPPED);
-        if (i->again)
-            instance_start(i);
-        else
-            origins_gone(i);
+        ended(i);
         return;
     }
     if (time_nsec() - i->started > (nsec_t)HEALTHY_FOR * 1000000000)
@@ -418,11 +559,7 @@ void instance_stop(struct instance *i, bool at_once)
     switch (i->state) {
     case INSTANCE_STOPPED:
     case INSTANCE_WAITING:
-        enter(i, INSTANCE_STOPPED);
-        if (i->again)
-            instance_start(i);
-        else
-            origins_gone(i);
+        ended(i);
         break;
     case INSTANCE_ASKED:
         enter(i, INSTANCE_LEAVING); /* the answer ends it */
@@ -475,6 +612,9 @@ struct instance *instance_new(
 void instance_free(struct instance *i)
 {
     ask_cancel(&i->run);
+    forget_hands(i);
+    free(i->accessor);
+    free(i->said);
     timer_cancel(loop_of(i), &i->backoff);
     stop_probing(i);
     pulse_free(&i->probe);

@@ -37,6 +37,7 @@ struct keep_api {
     uint64_t next_hash;
     char listens_on[ADDR_TEXT_MAX]; /* as the blueprint says it */
     char address[ADDR_TEXT_MAX];
+    char url[512];
 };
 
 static const struct keeper_rule *rule_of(const struct keep_api *k)
@@ -167,8 +168,6 @@ static void give(struct keep_api *k)
 
 static void all_bound(struct keep_api *k)
 {
-    struct addr a = { .len = sizeof(a.un) };
-
     if (k->failed || rule_of(k) == NULL || k->control->vault == NULL) {
         k->asking = false;
         close_sockets(k);
@@ -176,8 +175,7 @@ static void all_bound(struct keep_api *k)
             try_later(k, k->err.text);
         return;
     }
-    if (getsockname(k->fds[0], &a.any, &a.len) == 0)
-        addr_format(&a, k->address);
+    keep_api_note(k, k->fds[0], rule_of(k));
     give(k);
 }
 
@@ -267,28 +265,33 @@ static const char *name_in(const struct certificate *c)
     return NULL;
 }
 
-char *keep_api_url(const struct keep_api *k, struct arena *a)
+static bool is_any(const struct addr *a)
 {
-    const struct keeper_rule *rule = rule_of(k);
-    const char *name = rule != NULL ? name_in(rule->certificate) : NULL;
-    struct addr at;
-    struct err err;
-    char text[ADDR_TEXT_MAX];
+    return a->any.sa_family == AF_INET6 ? IN6_IS_ADDR_UNSPECIFIED(&a->v6.sin6_addr)
+                                        : a->v4.sin_addr.s_addr == 0;
+}
 
-    if (rule == NULL || addr_parse(str_from(k->address), &at, &err) == -1)
-        return arena_strdup(a, "");
-    if (at.any.sa_family == AF_UNIX)
-        return arena_strdup(a, k->address);
-    if (name != NULL)
-        return arena_printf(a, "https://%s:%u", name, addr_port(&at));
-    if (at.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&at.v6.sin6_addr))
-        return arena_printf(
-            a, "http%s://127.0.0.1:%u", rule->certificate != NULL ? "s" : "", addr_port(&at));
-    if (at.any.sa_family == AF_INET && at.v4.sin_addr.s_addr == 0)
-        return arena_printf(
-            a, "http%s://127.0.0.1:%u", rule->certificate != NULL ? "s" : "", addr_port(&at));
-    addr_format(&at, text);
-    return arena_printf(a, "http%s://%s", rule->certificate != NULL ? "s" : "", text);
+void keep_api_note(struct keep_api *k, int fd, const struct keeper_rule *rule)
+{
+    const char *name = name_in(rule->certificate);
+    const char *s = rule->certificate != NULL ? "s" : "";
+    struct addr a = { .len = sizeof(a.un) };
+
+    if (getsockname(fd, &a.any, &a.len) == -1)
+        return;
+    addr_format(&a, k->address);
+    if (a.any.sa_family == AF_UNIX)
+        snprintf(k->url, sizeof(k->url), "%s", k->address);
+    else if (name != NULL || is_any(&a))
+        snprintf(k->url, sizeof(k->url), "http%s://%s:%u", s, name != NULL ? name : "127.0.0.1",
+            addr_port(&a));
+    else
+        snprintf(k->url, sizeof(k->url), "http%s://%s", s, k->address);
+}
+
+const char *keep_api_url(const struct keep_api *k)
+{
+    return k->url;
 }
 
 struct keep_api *keep_api_new(struct control *c)

@@ -23,7 +23,9 @@ void keep_api_attached(struct keep_api *k);
 void keep_api_follow(struct keep_api *k);
 /* Where it listens besides its unix socket, for people and processes: "127.0.0.1:8200"; len 0: not yet. */
 struct str keep_api_address(const struct keep_api *k);
-/* "https://vault.internal:8200", as a process on this machine reaches it; in the arena; "" not yet. */
-char *keep_api_url(const struct keep_api *k, struct arena *a);
+/* The socket that a blueprint's API has, or will have: how it is reached is known from now on. */
+void keep_api_note(struct keep_api *k, int fd, const struct keeper_rule *rule);
+/* "https://vault.internal:8200", as a process on this machine reaches it; "" not known yet. */
+const char *keep_api_url(const struct keep_api *k);
 
 #endif

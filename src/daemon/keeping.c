@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/mem.h"
 #include "daemon/keeping.h"
 #include "daemon/say.h"
@@ -282,19 +281,11 @@ void keeping_note_secret(struct keeping *k, struct str name, uint64_t version)
     n->version = version;
 }
 
-uint64_t keeping_secrets(const struct keeping *k, const struct run *r)
+uint64_t keeping_secret(const struct keeping *k, const char *name)
 {
-    uint64_t sum = 0;
+    const struct noted *n = find(k, str_from(name));
 
-    for (size_t i = 0; i < r->nsecrets; i++) {
-        const struct noted *n = find(k, r->secrets[i].secret);
-        uint64_t pair[2] = { sum, n != NULL ? n->version : 0 };
-
-        if (pair[1] == 0)
-            return 0;
-        sum = hash_stable(pair, sizeof(pair));
-    }
-    return sum;
+    return n != NULL ? n->version : 0;
 }
 
 /* ---- life ---- */

@@ -54,9 +54,8 @@ void keeping_order(struct keeping *k, struct order *o, enum keeping_op op, const
 /* A sentence about a status that is not 2xx, into to[256]. */
 const char *keeping_error(int status, const struct value *answer, char *to);
 
-/* The versions that the last apply found of the secrets a process gets, as one number; 0: not known. */
-uint64_t keeping_secrets(const struct keeping *k, const struct run *r);
-/* What the last apply found; version 0: it has no value yet. */
+/* Which version of a secret the last apply found; 0: none, or not known. */
+uint64_t keeping_secret(const struct keeping *k, const char *name);
 void keeping_note_secret(struct keeping *k, struct str name, uint64_t version);
 
 #endif

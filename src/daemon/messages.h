@@ -12,7 +12,7 @@
  *                                       descriptor
  *   parent -> keeper   LIFE_KEY         id of OPEN_KEY; one descriptor
  *                      LIFE_UNSEAL      one descriptor: the file that opens the seal
- *   parent -> control  LIFE_BOUND       listening sockets (at most 8; more in further BOUNDs: u32
+ *   parent -> control  LIFE_BOUND       listening sockets (at most 16; more in further BOUNDs: u32
  *                                       how many are still to come)
  *                      LIFE_NOT_BOUND   sentence
  *                      LIFE_NO_KEY      sentence: the file cannot be opened
@@ -44,7 +44,8 @@
  *                      LIFE_OPEN_FILE   text path: a certificate, never a file with a private key in it
  *                      LIFE_OPEN_LOG    u32 files to keep, u32 1: put the file aside first; it is the
  *                                       plan's log, and no other file, that the parent opens
- *                      LIFE_RUN         struct process_spec, see processes.h
+ *                      LIFE_RUN         struct process_spec, see processes.h; a descriptor for each
+ *                                       of its values
  *                      LIFE_SIGNAL      u64 number, u32 signal: to the process group
  *                      LIFE_ISSUE       text certificate name, n x text host
  *                      LIFE_ASK_USAGE   empty

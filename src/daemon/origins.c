@@ -6,8 +6,25 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "daemon/hands.h"
 #include "daemon/origins_int.h"
 #include "daemon/say.h"
+
+enum { RENEW_EVERY = HANDS_TOKEN_TTL / 4 * 1000 };
+
+static void renew_tokens(struct timer *t)
+{
+    struct origins *o = list_item(t, struct origins, renew);
+    struct control *c = o->control;
+
+    list_each (it, after, &o->instances) {
+        struct instance *i = list_item(it, struct instance, link);
+
+        if (i->accessor != NULL)
+            hands_renew(c, i->accessor);
+    }
+    timer_set(c->loop, t, loop_now(c->loop) + RENEW_EVERY);
+}
 
 struct origins *origins_new(struct control *c)
 {
@@ -16,6 +33,8 @@ struct origins *origins_new(struct control *c)
     o->control = c;
     list_init(&o->instances);
     origins_leave_init(o);
+    timer_init(&o->renew, renew_tokens);
+    timer_set(c->loop, &o->renew, loop_now(c->loop) + RENEW_EVERY);
     return o;
 }
 
@@ -25,6 +44,7 @@ void origins_free(struct origins *o)
         return;
     list_each (it, after, &o->instances)
         instance_free(list_item(it, struct instance, link));
+    timer_cancel(o->control->loop, &o->renew);
     ask_cancel(&o->looking);
     pulse_free(&o->look);
     free(o);
@@ -97,13 +117,19 @@ void origins_send_all(struct origins *o, struct channel *edge)
 
 /* ---- preparing ---- */
 
+/* spec NULL: whatever it is.  One that was given other versions of its secrets is not the same. */
 static struct instance *find(
-    struct origins *o, struct str service, unsigned index, uint64_t hash, bool any)
+    struct origins *o, struct str service, unsigned index, const struct run_spec *spec)
 {
+    uint64_t secrets = spec != NULL ? hands_versions(o->control, spec) : 0;
+
     list_each (it, after, &o->instances) {
         struct instance *i = list_item(it, struct instance, link);
 
-        if (str_is(service, i->service) && i->index == index && (any || i->spec->hash == hash) &&
+        bool same = spec == NULL || (i->spec->hash == spec->hash &&
+                                        (secrets == 0 || i->secrets == 0 || i->secrets == secrets));
+
+        if (str_is(service, i->service) && i->index == index && same &&
             i->state != INSTANCE_LEAVING && i->state != INSTANCE_ENDING)
             return i;
     }
@@ -113,7 +139,7 @@ static struct instance *find(
 static void want(struct origins *o, const struct service *s, unsigned index)
 {
     struct run_spec *spec = run_spec_new(&s->run);
-    struct instance *i = find(o, s->name, index, spec->hash, false);
+    struct instance *i = find(o, s->name, index, spec);
 
     if (i != NULL) {
         i->next = true;
@@ -125,7 +151,7 @@ static void want(struct origins *o, const struct service *s, unsigned index)
         run_spec_free(spec);
         return;
     }
-    if (s->run.port > 0 && (i = find(o, s->name, index, 0, true)) != NULL) {
+    if (s->run.port > 0 && (i = find(o, s->name, index, NULL)) != NULL) {
         run_spec_free(i->later); /* there can be only one on the port: replaced once this is live */
         i->later = spec;
         i->next = true;
@@ -302,19 +328,25 @@ void origins_adopt(struct origins *o, uint64_t number, uint64_t pid, struct str 
     struct str service = str_cut(note, ' ', &rest);
     struct str index_text = str_cut(rest, ' ', &rest);
     struct str port_text = str_cut(rest, ' ', &rest);
+    struct str hash_text = str_cut(rest, ' ', &rest);
+    struct str secrets_text = str_cut(rest, ' ', &rest);
     struct run unknown = { .stop_timeout = 10000, .start_timeout = 30000 };
     uint64_t index;
     uint64_t port;
     uint64_t hash;
+    uint64_t secrets;
     struct instance *i;
 
     if (!str_to_u64(index_text, 100000, &index) || !str_to_u64(port_text, 65535, &port) ||
-        !str_to_u64(rest, UINT64_MAX, &hash)) {
+        !str_to_u64(hash_text, UINT64_MAX, &hash) ||
+        !str_to_u64(secrets_text, UINT64_MAX, &secrets)) {
         say("an origin process of a former control cannot be recognised");
         return;
     }
     i = instance_new(o, service, (unsigned)index, run_spec_new(&unknown));
     i->spec->hash = hash;
+    i->secrets = secrets;
+    i->accessor = str_is(rest, "-") ? NULL : xstrndup(rest.at, rest.len);
     i->live = true;
     i->fresh = true; /* the edge has it in its list: wait until it is known to be up */
     instance_adopt(i, number, pid, (unsigned)port, true);

@@ -17,6 +17,16 @@ enum instance_state {
     INSTANCE_ENDING,  /* signalled */
 };
 
+/* A value that the keeper hands out at each start. */
+struct hand_wish {
+    char *variable;
+    uint32_t as;  /* enum hand */
+    char *secret; /* its name, for people; NULL: a token */
+    char *path;   /* of the API: "secret/data/shop/database" */
+    char *field;
+    char **policies; /* of a token; ended by NULL */
+};
+
 /* What a process is started as: a copy, for it outlives the blueprint. */
 struct run_spec {
     struct arena arena;
@@ -25,6 +35,8 @@ struct run_spec {
     char **environment; /* "NAME=value" */
     char *folder;
     char *user;
+    struct hand_wish *wishes;
+    unsigned nwishes;
     unsigned port; /* of the first instance, or 0 */
     msec_t start_timeout;
     msec_t stop_timeout;
@@ -44,7 +56,12 @@ struct instance {
     bool next;  /* the blueprint being applied has it */
     bool held;  /* stopped by hand: does not start by itself */
     bool again; /* starts again when it has ended (restart, or replaced on the same port) */
-    bool fresh; /* has not been up since origins_prepare() asked for it */
+    uint64_t
+        secrets; /* versions of those it was started with, see hands_versions(); 0: not known */
+    struct hands *hands; /* being fetched, or NULL */
+    char *accessor;      /* of its token, or NULL */
+    char *said;          /* the last that went wrong: said once */
+    bool fresh;          /* has not been up since origins_prepare() asked for it */
     uint64_t number;
     uint64_t pid;
     unsigned port;
@@ -59,6 +76,7 @@ struct instance {
     struct watch_fd connecting;
 };
 
+struct hands;
 struct origins {
     struct control *control;
     struct list instances;
@@ -69,7 +87,8 @@ struct origins {
     struct err err;
     void (*stopped)(void *arg);
     void *stopped_arg;
-    struct pulse look; /* at what leaves, see origins_leave.c */
+    struct timer renew; /* tokens of those that live */
+    struct pulse look;  /* at what leaves, see origins_leave.c */
     struct ask looking;
     bool asked;
 };

@@ -7,6 +7,7 @@
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -17,6 +18,7 @@
 #include "base/list.h"
 #include "daemon/pack.h"
 #include "daemon/processes.h"
+#include "model/blueprint.h"
 
 #define LINE_MAX_BYTES ((size_t)4096)
 
@@ -64,6 +66,11 @@ void process_spec_pack(const struct process_spec *s, struct buf *b)
     pack_text(b, s->folder);
     pack_list(b, s->argv);
     pack_list(b, s->environment);
+    pack_u32(b, s->nvalues);
+    for (uint32_t i = 0; i < s->nvalues; i++) {
+        pack_text(b, s->values[i].variable);
+        pack_u32(b, s->values[i].as);
+    }
 }
 
 static char *copy_str(struct arena *a, struct str s)
@@ -86,10 +93,25 @@ static char **unpack_list(struct unpack *u, struct arena *a)
     return list;
 }
 
+static void unpack_values(struct unpack *u, struct arena *a, struct process_spec *s)
+{
+    s->nvalues = unpack_u32(u);
+    if (s->nvalues > PROCESS_VALUES_MAX) {
+        u->bad = true;
+        s->nvalues = 0;
+    }
+    for (uint32_t i = 0; i < s->nvalues; i++) {
+        s->values[i].variable = copy_str(a, unpack_str(u));
+        s->values[i].as = unpack_u32(u);
+        s->values[i].fd = -1;
+        u->bad = u->bad || s->values[i].variable[0] == '\0' || s->values[i].as > HAND_DESCRIPTOR;
+    }
+}
+
 bool process_spec_unpack(struct str body, struct arena *a, struct process_spec *out)
 {
     struct unpack u = unpack_from(body);
-    struct process_spec s;
+    struct process_spec s = { 0 };
 
     s.number = unpack_u64(&u);
     s.who.uid = unpack_u32(&u);
@@ -99,6 +121,7 @@ bool process_spec_unpack(struct str body, struct arena *a, struct process_spec *
     s.folder = copy_str(a, unpack_str(&u));
     s.argv = unpack_list(&u, a);
     s.environment = unpack_list(&u, a);
+    unpack_values(&u, a, &s);
     if (!unpack_done(&u) || s.argv[0] == NULL)
         return false;
     *out = s;
@@ -235,6 +258,36 @@ static void set_environment(char *const *environment, bool same_user)
         putenv(*environment);
 }
 
+/* In the child: what the keeper handed out. -1: errno. */
+static int take_values(const struct process_spec *s)
+{
+    static char value[PROCESS_VALUE_BYTES + 1];
+
+    for (uint32_t i = 0; i < s->nvalues; i++) {
+        const struct process_value *v = &s->values[i];
+        ssize_t n;
+
+        if (lseek(v->fd, 0, SEEK_SET) == -1)
+            return -1;
+        if (v->as == HAND_ENVIRONMENT) {
+            n = pread(v->fd, value, sizeof(value), 0);
+            if (n < 0)
+                return -1;
+            errno = n > PROCESS_VALUE_BYTES ? E2BIG : EILSEQ; /* a variable cannot hold a NUL */
+            if (n > PROCESS_VALUE_BYTES || memchr(value, '\0', (size_t)n) != NULL)
+                return -1;
+            value[n] = '\0';
+        } else {
+            snprintf(value, sizeof(value), "%s%d", v->as == HAND_FILE ? "/dev/fd/" : "", v->fd);
+            if (fcntl(v->fd, F_SETFD, 0) == -1)
+                return -1;
+        }
+        if (setenv(v->variable, value, 1) == -1)
+            return -1;
+    }
+    return 0;
+}
+
 /* In the child; tells errno over `failed` when it cannot become the program. */
 static void child(const struct processes *p, const struct process_spec *s, int output, int failed)
 {
@@ -256,7 +309,7 @@ static void child(const struct processes *p, const struct process_spec *s, int o
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* after become(), which clears it */
     set_environment(s->environment, same_user);
-    if (s->folder[0] == '\0' || chdir(s->folder) == 0)
+    if (take_values(s) == 0 && (s->folder[0] == '\0' || chdir(s->folder) == 0))
         execvp(s->argv[0], s->argv);
     why = errno;
     if (write(failed, &why, sizeof(why)) < 0)

@@ -5,6 +5,9 @@
  * Each is the leader of a process group of its own, so that its children go
  * with it, and dies with the parent.  What it writes comes out on our stderr,
  * each line with its label in front.
+ *
+ * A value that the keeper hands out comes as sealed memory, which the parent passes on unread: the
+ * child reads it, after the fork and before it becomes the program, or leaves it open for the program.
  */
 #ifndef WEIR_DAEMON_PROCESSES_H
 #define WEIR_DAEMON_PROCESSES_H
@@ -17,9 +20,20 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "daemon/start.h"
-#include "net/loop.h"
+#include "net/channel.h"
 
-enum { PROCESSES_MAX = 1024, PROCESS_WORDS_MAX = 1024 };
+enum {
+    PROCESSES_MAX = 1024,
+    PROCESS_WORDS_MAX = 1024,
+    PROCESS_VALUES_MAX = CHANNEL_FDS_MAX, /* handed to one process */
+    PROCESS_VALUE_BYTES = 64 * 1024,      /* of one in the environment */
+};
+
+struct process_value {
+    char *variable;
+    uint32_t as; /* enum hand of the blueprint: environment, file, descriptor */
+    int fd;      /* not packed: it comes beside the message; stays the caller's */
+};
 
 struct process_spec {
     uint64_t number; /* chosen by control, never used twice */
@@ -29,6 +43,8 @@ struct process_spec {
     char *folder;       /* working directory */
     char **argv;        /* ended by NULL */
     char **environment; /* "NAME=value", added to the parent's; ended by NULL */
+    struct process_value values[PROCESS_VALUES_MAX];
+    uint32_t nvalues;
 };
 
 void process_spec_pack(const struct process_spec *s, struct buf *b);

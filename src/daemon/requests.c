@@ -326,11 +326,13 @@ static void on_run(struct channel *c, struct message *m, void *arg)
     pid_t pid;
 
     arena_init(&a, 4096);
-    if (!process_spec_unpack(m->body, &a, &spec)) {
+    if (!process_spec_unpack(m->body, &a, &spec) || spec.nvalues != m->nfds) {
         malformed(rp);
         arena_free(&a);
         return;
     }
+    for (unsigned i = 0; i < m->nfds; i++)
+        spec.values[i].fd = m->fds[i];
     pid = processes_run(p->processes, &spec, p->plan.control.uid == 0, &err);
     if (pid < 0) {
         refuse(c, LIFE_NOT_RUN, m->id, &err);
@@ -458,7 +460,7 @@ const struct message_rule control_requests[] = {
     { LIFE_OPEN_KEY, "OPEN_KEY", 8192, 0, on_open_key },
     { LIFE_OPEN_FILE, "OPEN_FILE", 8192, 0, on_open_file },
     { LIFE_OPEN_LOG, "OPEN_LOG", 8, 0, on_open_log },
-    { LIFE_RUN, "RUN", CHANNEL_BODY_MAX, 0, on_run },
+    { LIFE_RUN, "RUN", CHANNEL_BODY_MAX, CHANNEL_FDS_MAX, on_run },
     { LIFE_SIGNAL, "SIGNAL", 12, 0, on_signal },
     { LIFE_ISSUE, "ISSUE", 32768, 0, on_issue },
     { LIFE_ASK_USAGE, "ASK_USAGE", 0, 0, on_ask_usage },

@@ -22,6 +22,8 @@ static const struct {
     { "control", role_control },
     { "keeper", role_keeper },
     { "edge", role_edge },
+    { "vault", role_vault },
+    { "store", role_store },
     { "issuer", role_issuer },
 };
 

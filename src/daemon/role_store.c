@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -109,6 +110,7 @@ int role_store(void)
     role_receive_start(&arena, &start);
     r.folder = xasprintf("%s/keeper", start.state);
     role_become(start.drop);
+    umask(077);
     MUST(setrlimit(RLIMIT_CORE, &none) == 0);
     MUST(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0);
     r.loop = loop_new();

@@ -12,6 +12,7 @@
 #include "base/bug.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "keeper/core/core_int.h"
 #include "keeper/keeper.h"
 #include "keeper/key_int.h"
 #include "keeper/messages.h"
@@ -32,6 +33,7 @@ struct keeper {
     size_t nkeys;
     struct list edges;
     struct channel *control;
+    struct core *core;
 };
 
 /* ---- keys ---- */
@@ -174,22 +176,17 @@ void keeper_attach_signer(struct keeper *k, int fd)
 
 void keeper_attach_api(struct keeper *k, int fd)
 {
-    (void)k;
-    close(fd);
+    core_attach_api(k->core, fd);
 }
 
 void keeper_attach_store(struct keeper *k, int read_fd, int write_fd, int journal_fd)
 {
-    (void)k;
-    close(read_fd);
-    close(write_fd);
-    close(journal_fd);
+    core_attach_store(k->core, read_fd, write_fd, journal_fd);
 }
 
 void keeper_give_unseal_key(struct keeper *k, int fd)
 {
-    (void)k;
-    close(fd);
+    core_give_unseal_key(k->core, fd);
 }
 
 /* ---- control ---- */
@@ -228,9 +225,28 @@ static void on_list(struct channel *c, struct message *m, void *arg)
     free(ids);
 }
 
+static void on_observe(struct channel *c, struct message *m, void *arg)
+{
+    struct keeper *k = arg;
+    struct arena a;
+    struct value *v;
+    struct buf b;
+
+    arena_init(&a, 1024);
+    buf_init(&b, CHANNEL_BODY_MAX);
+    v = value_map(&a);
+    value_put_bool(&a, v, "initialized", core_is_initialized(k->core));
+    value_put_bool(&a, v, "sealed", core_is_sealed(k->core));
+    value_encode(v, &b);
+    channel_send(c, KEEPER_OBSERVED, m->id, buf_as_str(&b), NULL, 0);
+    buf_free(&b);
+    arena_free(&a);
+}
+
 static const struct message_rule from_control[] = {
     { KEEPER_FORGET, "forget", TLS_KEY_ID, 0, on_forget },
     { KEEPER_LIST, "list", 0, 0, on_list },
+    { KEEPER_OBSERVE, "observe", 0, 0, on_observe },
     { 0 },
 };
 
@@ -256,6 +272,7 @@ struct keeper *keeper_new(struct loop *l)
 
     k->loop = l;
     k->tools = key_tools_new();
+    k->core = core_new(l);
     list_init(&k->edges);
     return k;
 }
@@ -268,6 +285,7 @@ void keeper_free(struct keeper *k)
     for (size_t i = 0; i < k->nkeys; i++)
         key_free(k->keys[i]);
     key_tools_free(k->tools);
+    core_free(k->core);
     free(k->keys);
     free(k);
 }

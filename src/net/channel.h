@@ -15,7 +15,7 @@
 #include "base/str.h"
 #include "net/loop.h"
 
-enum { CHANNEL_BODY_MAX = 60000, CHANNEL_FDS_MAX = 8 };
+enum { CHANNEL_BODY_MAX = 60000, CHANNEL_FDS_MAX = 16 };
 
 struct message {
     uint16_t type;
