@@ -4,6 +4,9 @@
 #include "keeper/core/engines_int.h"
 
 const struct engine *const engines[] = {
+    &engine_cubbyhole,
+    &engine_kv,
     &engine_sys,
+    &engine_token,
     NULL,
 };
