@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -46,6 +47,14 @@ static void note(struct service *s, const struct err *err)
     if (s->err.kind == ERR_NONE)
         s->err = *err;
     pthread_mutex_unlock(&s->lock);
+}
+
+/* One link has ended, or must: the others end too, so that the role ends and is started anew. */
+static void end_all(struct service *s)
+{
+    shutdown(s->options->read_fd, SHUT_RDWR);
+    shutdown(s->options->write_fd, SHUT_RDWR);
+    shutdown(s->options->journal_fd, SHUT_RDWR);
 }
 
 static bool say(int fd, uint16_t type, uint64_t id, struct str body)
@@ -228,7 +237,7 @@ static void *serve_reads(void *arg)
     arena_free(&q.arena);
     buf_free(&q.answer);
     buf_free(&body);
-    close(fd);
+    end_all(s);
     return NULL;
 }
 
@@ -372,7 +381,7 @@ static void *serve_writes(void *arg)
            commit_gathered(s, g, n, &dead, &why))
         gathered_reset(g, n);
     gathered_free(g);
-    close(s->options->write_fd);
+    end_all(s);
     return NULL;
 }
 
@@ -382,7 +391,7 @@ static void *serve_writes(void *arg)
 static bool append_gathered(struct service *s, struct gathered *g, int n)
 {
     int fd = s->options->journal_fd;
-    uint64_t sizes[GATHER_MAX] = { 0 };
+    uint64_t sizes[GATHER_MAX];
     struct err errs[GATHER_MAX];
     uint32_t any = 0;
     bool ok = true;
@@ -395,10 +404,9 @@ static bool append_gathered(struct service *s, struct gathered *g, int n)
             return false;
         if ((flags & JOURNAL_RESUME) != 0)
             s->gap.kind = ERR_NONE;
-        if (s->gap.kind == ERR_NONE && journal_append(s->journal, bytes, &s->gap) == 0) {
+        if (s->gap.kind == ERR_NONE && journal_append(s->journal, bytes, &s->gap) == 0)
             any |= flags;
-            sizes[i] = journal_size(s->journal);
-        }
+        sizes[i] = journal_size(s->journal);
         errs[i] = s->gap;
     }
     if ((any & JOURNAL_SYNC) != 0 && journal_sync(s->journal, &errs[0]) == -1) {
@@ -411,8 +419,9 @@ static bool append_gathered(struct service *s, struct gathered *g, int n)
 
         for (int k = 0; k < 8; k++)
             body[k] = (char)(size >> (8 * k));
-        ok = size > 0 ? say(fd, JOURNAL_DONE, g[i].id, (struct str){ body, sizeof(body) })
-                      : say_refused(fd, g[i].id, &errs[i]);
+        ok = errs[i].kind == ERR_NONE
+                 ? say(fd, JOURNAL_DONE, g[i].id, (struct str){ body, sizeof(body) })
+                 : say_refused(fd, g[i].id, &errs[i]);
     }
     return ok;
 }
@@ -426,7 +435,7 @@ static void *serve_journal(void *arg)
     while ((n = gather(s->options->journal_fd, JOURNAL_APPEND, g)) > 0 && append_gathered(s, g, n))
         gathered_reset(g, n);
     gathered_free(g);
-    close(s->options->journal_fd);
+    end_all(s);
     return NULL;
 }
 
@@ -470,6 +479,9 @@ int store_serve(
             result = -1;
         }
     }
+    close(o->read_fd);
+    close(o->write_fd);
+    close(o->journal_fd);
     journal_close(s.journal);
     store_close(s.reading);
     store_close(s.writing);

@@ -2,7 +2,7 @@
  * service - the store role: SQLite and the audit journal behind three links.
  *
  * A thread for each link, so that neither a slow commit nor a blocked journal makes a read wait.  It sees
- * ciphertext and blinded names alone.  Each thread returns when its link ends.
+ * ciphertext and blinded names alone.  When one link ends, or the journal's disk has lied, all end.
  */
 #ifndef WEIR_STORE_SERVICE_H
 #define WEIR_STORE_SERVICE_H
@@ -16,7 +16,7 @@ struct service_options {
     int journal_fd;
 };
 
-/* Opens everything (err: store_open ...), calls ready() and serves until the links end. */
+/* Opens everything (err: store_open ...), calls ready() and serves until a link ends. Closes the three links. */
 int store_serve(
     const struct service_options *o, void (*ready)(void *arg), void *arg, struct err *err);
 

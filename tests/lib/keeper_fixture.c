@@ -23,11 +23,8 @@ static void *serve(void *arg)
     };
     struct err err = { 0 };
 
-    if (store_serve(&o, NULL, NULL, &err) == -1) {
+    if (store_serve(&o, NULL, NULL, &err) == -1)
         fprintf(stderr, "the store: %s\n", err.text);
-        for (int i = 0; i < 3; i++)
-            close(f->fds[i]);
-    }
     return NULL;
 }
 
