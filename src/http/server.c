@@ -343,7 +343,8 @@ static void welcome(struct server_listener *l, int fd, const struct addr *from)
     timer_init(&c->timer, out_of_time);
     turn_init(&c->flush, flush_turn);
     turn_init(&c->more, more_turn);
-    c->remote[ip_format(addr_ip(from), c->remote)] = '\0';
+    if (addr_ip(from).len > 0)
+        c->remote[ip_format(addr_ip(from), c->remote)] = '\0';
     c->phase = l->tls != NULL ? SERVER_HANDSHAKE : SERVER_HEAD;
     if (l->tls != NULL)
         c->tls = tls_accept(l->tls, fd, on_key, c);

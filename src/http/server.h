@@ -47,7 +47,8 @@ const struct h1_head *http_call_head(
 struct str http_call_field(
     const struct http_call *c, const char *name); /* first of that name; at NULL: none */
 struct str http_call_body(const struct http_call *c);
-struct str http_call_remote(const struct http_call *c); /* address without port */
+struct str http_call_remote(
+    const struct http_call *c); /* address without port; len 0: a unix socket's */
 struct arena *http_call_arena(struct http_call *c);
 bool http_call_is_tls(const struct http_call *c);
 /* The client's chain in DER, leaf first; how many there are (0: none). */
