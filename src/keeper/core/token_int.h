@@ -96,6 +96,8 @@ struct token *token_load_text(struct request *r, struct str text);
 bool token_revoke_orphan(struct request *r, struct str hash);
 /* A piece of what revoked tokens left behind; true when there is more. Called by lease_tick(). */
 bool token_revoke_more(struct request *r, struct str path);
+/* Begins, in the background, to remove accessors whose token is gone. */
+void token_tidy_begin(struct request *r);
 /* Does the token have sudo at the request's path? */
 bool token_has_sudo(struct request *r);
 /* Lower case, trimmed, sorted, without repetitions; root swallows the others. */

@@ -146,6 +146,10 @@ bool token_issue(struct request *r, struct token *k, struct str wanted)
     struct str text = wanted;
 
     k->root = policies_contain(k->policies, "root");
+    if (k->batch && (k->num_uses != 0 || k->period != 0)) {
+        reply_error(r, 400, "batch tokens can have neither a period nor a number of uses");
+        return false;
+    }
     if (k->batch) {
         text = token_seal_batch(r, k);
         if (text.len == 0 || text.len > TOKEN_TEXT_MAX) {

@@ -163,6 +163,37 @@ static bool orphan_more(struct request *r, struct str hash, struct str path)
     return false;
 }
 
+/* Accessors in order, a piece at a time; the job's entry says up to which it came. */
+static bool tidy_more(struct request *r, struct str path)
+{
+    struct str after = STR_NONE;
+    struct value *names;
+
+    entry_get(&r->tx, path, &after);
+    names = entry_list(&r->tx, STR("token/accessor/"), after, A_PIECE);
+    value_each(name, names)
+    {
+        struct str place = entry_path(&r->tx, "token/accessor/%.*s", STR_ARG(name->text));
+        struct token k = { 0 };
+        struct str hash;
+
+        if (entry_get(&r->tx, place, &hash) && !token_read(r, hash, &k))
+            entry_delete(&r->tx, place);
+        after = name->text;
+    }
+    if (names == NULL || names->n < A_PIECE) {
+        entry_delete(&r->tx, path);
+        return false;
+    }
+    entry_put(&r->tx, path, after, r->now);
+    return true;
+}
+
+void token_tidy_begin(struct request *r)
+{
+    entry_put(&r->tx, STR("token/tidying"), STR(""), r->now);
+}
+
 bool token_revoke_more(struct request *r, struct str path)
 {
     static const struct str ended = { "token/id/", sizeof("token/id/") - 1 };
@@ -175,6 +206,8 @@ bool token_revoke_more(struct request *r, struct str path)
     }
     if (str_starts(path, to_free))
         return orphan_more(r, (struct str){ path.at + to_free.len, path.len - to_free.len }, path);
+    if (str_is(path, "token/tidying"))
+        return tidy_more(r, path);
     if (!str_starts(path, to_clear))
         return false;
     if (clear_rest(r, (struct str){ path.at + to_clear.len, path.len - to_clear.len }, A_PIECE))
