@@ -12,7 +12,7 @@
 #include "base/bug.h"
 #include "base/list.h"
 #include "base/mem.h"
-#include "keeper/core/core_int.h"
+#include "keeper/core/orders_int.h"
 #include "keeper/keeper.h"
 #include "keeper/key_int.h"
 #include "keeper/messages.h"
@@ -243,10 +243,64 @@ static void on_observe(struct channel *c, struct message *m, void *arg)
     arena_free(&a);
 }
 
+/* A question of control's that the core answers later. */
+struct asked {
+    struct keeper *keeper;
+    struct channel *control; /* that asked; compared, never used when it is no longer the one */
+    uint64_t id;
+};
+
+static struct asked *asked_new(struct keeper *k, struct channel *c, uint64_t id)
+{
+    struct asked *a = xcalloc(1, sizeof(*a));
+
+    *a = (struct asked){ k, c, id };
+    return a;
+}
+
+static void ordered(void *arg, struct str bytes)
+{
+    struct asked *a = arg;
+    static const struct str too_long = { "\xf4\x01", 2 }; /* 500 */
+
+    if (a->keeper->control == a->control)
+        channel_send(a->control, KEEPER_ORDERED, a->id,
+            bytes.len <= CHANNEL_BODY_MAX ? bytes : too_long, NULL, 0);
+    free(a);
+}
+
+static void on_order(struct channel *c, struct message *m, void *arg)
+{
+    struct keeper *k = arg;
+
+    core_order(k->core, m->body, ordered, asked_new(k, c, m->id));
+}
+
+static void handed(void *arg, int fd, struct str text)
+{
+    struct asked *a = arg;
+
+    if (a->keeper->control == a->control)
+        channel_send(
+            a->control, fd >= 0 ? KEEPER_HANDED : KEEPER_NOT_HANDED, a->id, text, &fd, fd >= 0);
+    if (fd >= 0)
+        close(fd);
+    free(a);
+}
+
+static void on_hand(struct channel *c, struct message *m, void *arg)
+{
+    struct keeper *k = arg;
+
+    core_hand(k->core, m->body, handed, asked_new(k, c, m->id));
+}
+
 static const struct message_rule from_control[] = {
     { KEEPER_FORGET, "forget", TLS_KEY_ID, 0, on_forget },
     { KEEPER_LIST, "list", 0, 0, on_list },
     { KEEPER_OBSERVE, "observe", 0, 0, on_observe },
+    { KEEPER_ORDER, "order", CHANNEL_BODY_MAX, 0, on_order },
+    { KEEPER_HAND, "hand", CHANNEL_BODY_MAX, 0, on_hand },
     { 0 },
 };
 

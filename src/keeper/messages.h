@@ -11,13 +11,14 @@
  *                      KEEPER_LIST         empty
  *                      KEEPER_ORDER        value {op, path, body}: a request as the core itself would make it; only
  *                                          the paths that core/orders.c lists, and never one whose answer is a secret
- *                      KEEPER_HAND         value {path, field}: a secret for an origin process
+ *                      KEEPER_HAND         value {op, path, body, field: [names], tell: [names]}: a secret or token for an
+ *                                          origin process: what stands at `field` in the response; `tell` is no secret
  *                      KEEPER_OBSERVE      empty
  *   core -> control    KEEPER_KEY_LOADED   key_id 32 | algorithm word, text    (id of the load)
  *                      KEEPER_KEY_REFUSED  sentence, text
  *                      KEEPER_KEYS         n x key_id 32; again with the same id while n is 1,875
  *                      KEEPER_ORDERED      status u16 | value, the response's body
- *                      KEEPER_HANDED       one descriptor: a sealed memfd with the value
+ *                      KEEPER_HANDED       one descriptor: a sealed memfd with the value; text: what stands at `tell`
  *                      KEEPER_NOT_HANDED   sentence, text
  *                      KEEPER_OBSERVED     value {sealed, initialized, ... health and counters}
  *                      KEEPER_CHANGED      value {certificate: name, chain, key_id} and the like: something control
