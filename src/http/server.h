@@ -1,9 +1,10 @@
 /*
  * server - a small HTTP/1.1 server for APIs (the keeper's, the admin socket), on an event loop.
  *
- * Not the edge: whole requests with bodies up to a limit, answered with whole bodies, now or later; keep-alive, pipelining
- * (answered in order), HEAD, Expect: 100-continue, chunked requests, plain or TLS (a client certificate is asked
- * for, never demanded, and its chain is not verified here).  Strict as http/h1.h.  Every limit has an answer: 400, 408, 413, 431, 503.
+ * Not the edge: whole requests with bodies up to a limit, answered with whole bodies, now or later;
+ * keep-alive, pipelining (answered in order), HEAD, Expect: 100-continue, chunked requests, plain or TLS
+ * (whether a client certificate is asked for, the context says).  Strict as http/h1.h.  Every limit has an
+ * answer: 400, 408, 413, 431, 503, with {"errors":["a word"]} as body.  What went through is wiped.
  */
 #ifndef WEIR_HTTP_SERVER_H
 #define WEIR_HTTP_SERVER_H
@@ -26,7 +27,6 @@ struct http_server_options {
     unsigned max_pipelined;   /* unanswered on one connection before reading stops */
     uint64_t max_bytes;       /* of all bodies in memory; past it 503 */
     msec_t header_timeout, body_timeout, idle_timeout;
-    bool ask_client_certificate;
     /* Called once a request is whole; answer with http_answer() now or later. */
     void (*handle)(struct http_call *call, void *arg);
     /* The connection is gone before the answer: forget the call. May be NULL. */
@@ -35,6 +35,7 @@ struct http_server_options {
 };
 
 struct http_server *http_server_new(struct loop *l, const struct http_server_options *o);
+/* Not from inside handle() or gone(). */
 void http_server_free(struct http_server *s);
 /* Takes connections from a listening socket (owned from now on); tls NULL: plain. */
 void http_server_listen(struct http_server *s, int listener, struct tls_context *tls);

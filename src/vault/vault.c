@@ -303,7 +303,6 @@ struct vault *vault_new(struct loop *l)
     struct vault *v = xcalloc(1, sizeof(*v));
     struct http_server_options o = limits;
 
-    o.ask_client_certificate = true;
     o.handle = on_call;
     o.gone = on_gone;
     o.arg = v;

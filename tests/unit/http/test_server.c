@@ -353,8 +353,8 @@ static void bad_requests_are_refused(void)
     refused(STR("GET / HTTP/1.1\nHost: x\n\n"), "400", "bare_lf");
     refused(STR("GET / HTTP/1.1\r\nHost: x\r\nX-Vault-Token: a\x01z\r\n\r\n"), "400",
         "invalid header value");
-    refused(
-        STR("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"),
+    refused(STR("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
+                "Transfer-Encoding: chunked\r\n\r\n"),
         "400", "length_with_chunked");
     refused(STR("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100001\r\n\r\n"), "413",
         "body_too_large");

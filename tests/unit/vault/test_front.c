@@ -1,5 +1,5 @@
 /*
- * The front: what HTTP says becomes the request the core is asked, and the core's answer HTTP again.
+ * The front: what HTTP says becomes what the core is asked, and the core's answer HTTP again.
  *
  * The core here is a link that answers with what it was asked, or as the path tells it.
  */
@@ -271,7 +271,8 @@ static void methods_become_operations(void)
     becomes(&w,
         BODY("PATCH /v1/kv/a", "Content-Type: application/merge-patch+json\r\n", "7", "{\"b\":2}"),
         200,
-        "{\"op\":4,\"path\":\"kv/a\",\"token\":\"\",\"type\":\"application/merge-patch+json\",\"rest\":"
+        "{\"op\":4,\"path\":\"kv/a\",\"token\":\"\",\"type\":\"application/merge-patch+json\","
+        "\"rest\":"
         "{\"body\":{\"b\":2}}}");
     becomes(&w, BODY("PATCH /v1/kv/a", "Content-Type: application/json\r\n", "7", "{\"b\":2}"), 415,
         "{\"errors\":[\"PATCH requires Content-Type of application/merge-patch+json, provided "
@@ -403,18 +404,21 @@ static void bodies_are_json(void)
     becomes(&w, BODY("POST /v1/a", "", "4", "null"), 200, ASKED("2", "a"));
     becomes(&w, BODY("POST /v1/a", "", "3", " \r\n"), 200, ASKED("2", "a"));
     becomes(&w, BODY("POST /v1/a", "", "5", "{\"a\":"), 400,
-        "{\"errors\":[\"error parsing JSON: line 1, column 6: the text ends early: expected a value\"]}");
+        "{\"errors\":[\"error parsing JSON: line 1, column 6: the text ends early: "
+        "expected a value\"]}");
     becomes(&w, BODY("POST /v1/a", "", "2", "[]"), 400,
         "{\"errors\":[\"error parsing JSON: expected an object\"]}");
     becomes(&w,
         BODY("POST /v1/a", "Content-Type: application/x-www-form-urlencoded\r\n", "7", "{\"b\":1}"),
         200,
-        "{\"op\":2,\"path\":\"a\",\"token\":\"\",\"type\":\"application/x-www-form-urlencoded\",\"rest\":"
+        "{\"op\":2,\"path\":\"a\",\"token\":\"\",\"type\":\"application/x-www-form-urlencoded\","
+        "\"rest\":"
         "{\"body\":{\"b\":1}}}");
     becomes(&w,
         BODY("POST /v1/a", "Content-Type: application/x-www-form-urlencoded\r\n", "9", "b=1&c=%26"),
         200,
-        "{\"op\":2,\"path\":\"a\",\"token\":\"\",\"type\":\"application/x-www-form-urlencoded\",\"rest\":"
+        "{\"op\":2,\"path\":\"a\",\"token\":\"\",\"type\":\"application/x-www-form-urlencoded\","
+        "\"rest\":"
         "{\"body\":{\"b\":\"1\",\"c\":\"&\"}}}");
     becomes(&w, BODY("POST /v1/a", "Content-Type: application/octet-stream\r\n", "2", "\x01\x02"),
         200,
