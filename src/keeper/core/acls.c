@@ -76,6 +76,8 @@ static void add_policy(struct request *r, struct acl *acl, struct str name)
     }
     v = policy_builtin(&r->arena, name);
     if (v == NULL)
+        v = policy_builtin(&r->arena, name);
+    if (v == NULL)
         v = entry_get_value(&r->tx, entry_path(&r->tx, "policy/%.*s", STR_ARG(name)));
     if (v != NULL && !acl_add(acl, value_get(v, "rules"), &why) && r->tx.failed == NULL)
         r->tx.failed = "a policy of the token cannot be read";

@@ -105,6 +105,7 @@ static void take_changes(struct call *call)
         call->batch = tx_take(&r->tx);
     if (r->tx.failed != NULL) {
         call->reloads = call->repolicy = call->requota = false;
+        call->r.core->stale = true; /* seals and mounts as they were meant to be are not */
         call->batch = 0;
         fail(r);
     }

@@ -10,6 +10,7 @@
 #include "keeper/core/seals_int.h"
 #include "keeper/seal/memory_int.h"
 #include "keeper/sys/quota_int.h"
+#include "keeper/sys/sys_int.h"
 
 enum { KEY_FILE_MAX = 4096, GATES_FIRST = 16 };
 
@@ -40,6 +41,15 @@ static void open_gates(struct core *c)
     memmove(c->gates, c->gates + n, c->ngates * sizeof(struct gate));
 }
 
+/* Makes what is kept in memory of the entries anew; when the store is away, the next tick tries again. */
+static void reload(struct core *c)
+{
+    if (!c->stale || c->state != CORE_OPEN)
+        return;
+    acls_forget(c->acls);
+    c->stale = !mounts_load(c) || !quotas_load(c) || seals_load(c) != 1;
+}
+
 /* What is in memory of the entries may be of a batch that failed. */
 static void notice_failures(struct core *c)
 {
@@ -49,9 +59,8 @@ static void notice_failures(struct core *c)
     if (stats.failures == c->failures)
         return;
     c->failures = stats.failures;
-    acls_forget(c->acls);
-    if (c->state == CORE_OPEN && (!mounts_load(c) || !quotas_load(c)))
-        c->stale = true; /* the store is away: again with the next tick */
+    c->stale = true;
+    reload(c);
 }
 
 static void finish_sealing(struct core *c)
@@ -128,6 +137,8 @@ void core_seal(struct core *c)
         return;
     c->state = CORE_SEALING;
     shares_forget(seals_progress(c));
+    rekey_forget(c->rekey);
+    root_attempt_forget(c->root_attempt);
 }
 
 void core_look_at_store(struct core *c)
@@ -189,8 +200,7 @@ static void tick_open(struct core *c)
 {
     struct mount *m = NULL;
 
-    if (c->stale && mounts_load(c) && quotas_load(c))
-        c->stale = false;
+    reload(c);
     while ((m = core_mount_each(c, NULL, m)) != NULL)
         if (m->engine->tick != NULL && !m->tainted)
             tick_mount(c, m);
@@ -315,6 +325,8 @@ struct core *core_new(struct loop *l)
     c->acls = acls_new();
     c->seals = seals_new();
     c->quotas = quotas_new();
+    c->rekey = rekey_new();
+    c->root_attempt = root_attempt_new();
     c->workers = workers_new(c);
     c->audit = audit_new(c);
     entries_on_progress(c->entries, progress, c);
@@ -351,6 +363,8 @@ void core_free(struct core *c)
     mounts_free(c->mounts);
     acls_free(c->acls);
     quotas_free(c->quotas);
+    rekey_free(c->rekey);
+    root_attempt_free(c->root_attempt);
     seals_free(c->seals);
     barrier_free(c->barrier);
     free(c->gates);

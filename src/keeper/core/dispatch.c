@@ -83,7 +83,11 @@ static bool needs_token(const struct call *call)
 
     if (r->inside || r->core->state != CORE_OPEN)
         return false;
-    return r->endpoint == NULL || (r->endpoint->flags & ENDPOINT_OPEN) == 0;
+    if (r->endpoint == NULL)
+        return true;
+    if ((r->endpoint->flags & ENDPOINT_RECOVERY) != 0 && r->core->open_recovery)
+        return false;
+    return (r->endpoint->flags & ENDPOINT_OPEN) == 0;
 }
 
 static bool step_token(struct call *call)

@@ -78,6 +78,13 @@ void reply_data_and_top(struct request *r, struct value *data)
     r->reply.top = value_copy(&r->arena, data);
 }
 
+void reply_bare(struct request *r, struct value *body)
+{
+    r->reply.status = 200;
+    r->reply.bare = true;
+    r->reply.top = body;
+}
+
 void reply_raw(struct request *r, int status, const char *content_type, struct str bytes)
 {
     r->reply.status = status;

@@ -37,7 +37,8 @@ enum endpoint_flags {
         8, /* any valid token, whatever its policies (lookup-self comes by the default policy, not by this) */
     ENDPOINT_APPROVE =
         16, /* M-of-N approval where a policy says so (destroy, export, seal, incident) */
-    ENDPOINT_RAW = 32, /* body may be no JSON: r->raw */
+    ENDPOINT_RAW = 32,      /* body may be no JSON: r->raw */
+    ENDPOINT_RECOVERY = 64, /* rekey, generate-root: open when the configuration says so */
 };
 
 /* "keys/{name}/rotate": {name} is one segment (not empty), {path*} is all the rest, also empty. The first that fits wins;
@@ -153,7 +154,7 @@ struct request {
         parsed; /* what the api parsed out of the body (policy rules, CSR ...), see vault/parsed.h's words in messages.h; never NULL */
     struct str raw;                   /* ENDPOINT_RAW: the body's bytes */
     struct str token;                 /* as it came, or len 0 */
-    const struct token *who;                /* NULL without one */
+    const struct token *who;          /* NULL without one */
     struct str remote;                /* "127.0.0.1" */
     struct value *client_certificate; /* of the TLS connection: see messages.h; NULL without one */
     int64_t wrap_ttl;                 /* seconds; 0: none asked */
@@ -203,6 +204,8 @@ void reply_keys(
 void reply_warn(struct request *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* data's members at the top too, as sys/mounts and the like answer. */
 void reply_data_and_top(struct request *r, struct value *data);
+/* 200; the MAP is the whole body, without the envelope (sys/health, sys/seal-status). */
+void reply_bare(struct request *r, struct value *body);
 void reply_raw(struct request *r, int status, const char *content_type, struct str bytes);
 
 /* "mount/<id>/<fmt>" of the request's mount. */

@@ -223,28 +223,59 @@ bool seals_try_shares(struct core *c, const struct share_set *s, uint8_t root[SE
     return ok;
 }
 
-size_t seals_renew(struct core *c, struct tx *t, unsigned shares, unsigned threshold, uint8_t **out)
+/* ---- new shares ---- */
+
+struct seal_draft {
+    unsigned shares;
+    unsigned threshold;
+    uint8_t shares_wrap[WRAPPED];
+};
+
+struct seal_draft *seals_draft(struct core *c, struct arena *a, unsigned shares, unsigned threshold,
+    uint8_t **bytes, size_t *len)
 {
-    struct seals *s = c->seals;
-    size_t len = shares == 1 ? SEAL_KEY : SHARE_MAX;
+    struct seal_draft *d = xcalloc(1, sizeof(*d));
     uint8_t *key = secret_alloc(SEAL_KEY);
 
+    d->shares = shares;
+    d->threshold = threshold;
+    *len = shares == 1 ? SEAL_KEY : SHARE_MAX;
+    *bytes = arena_alloc(a, shares * *len);
     randombytes_buf(key, SEAL_KEY);
-    wrap(key, for_shares, barrier_root(c->barrier), s->shares_wrap);
-    s->config.shares = shares;
-    s->config.threshold = threshold;
-    s->known = true;
-    *out = arena_alloc(t->arena, shares * len);
+    wrap(key, for_shares, barrier_root(c->barrier), d->shares_wrap);
     if (shares == 1)
-        memcpy(*out, key, SEAL_KEY);
+        memcpy(*bytes, key, SEAL_KEY);
     else
-        shamir_split(key, SEAL_KEY, shares, threshold, *out);
+        shamir_split(key, SEAL_KEY, shares, threshold, *bytes);
     secret_free(key);
+    return d;
+}
+
+void seals_draft_free(struct seal_draft *d)
+{
+    free(d);
+}
+
+bool seals_draft_opens(const struct seal_draft *d, const struct share_set *s)
+{
+    uint8_t *keys = secret_alloc(2 * SEAL_KEY);
+    bool ok = combine(s, keys) && unwrap(keys, for_shares, d->shares_wrap, keys + SEAL_KEY);
+
+    secret_free(keys);
+    return ok;
+}
+
+void seals_use_draft(struct core *c, struct tx *t, const struct seal_draft *d)
+{
+    struct seals *s = c->seals;
+
+    memcpy(s->shares_wrap, d->shares_wrap, WRAPPED);
+    s->config.shares = d->shares;
+    s->config.threshold = d->threshold;
     if (s->file_key != NULL)
         seals_add_file(c, t);
     else
         put_row(c, t);
-    return len;
 }
 
 /* ---- opening ---- */

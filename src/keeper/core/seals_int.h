@@ -39,10 +39,16 @@ const struct seal_config *seals_config(const struct core *c);
 /* A key file's bytes, kept in secret memory; false: fewer than 32 bytes. */
 bool seals_give_file(struct core *c, struct str bytes);
 bool seals_has_file(const struct core *c);
-/* New shares (and the wrapping for the key file, when we have it) for the barrier's root key; puts the row.
- * out: shares x share length bytes, in the arena; returns the length of one. */
-size_t seals_renew(
-    struct core *c, struct tx *t, unsigned shares, unsigned threshold, uint8_t **out);
+/*
+ * New shares for the barrier's root key, not in force yet.  shares: n x len bytes, in the arena.  Using them puts the row, with the
+ * wrapping for the key file too, when we have one; the row that is durable counts again when the transaction fails.
+ */
+struct seal_draft;
+struct seal_draft *seals_draft(struct core *c, struct arena *a, unsigned shares, unsigned threshold,
+    uint8_t **bytes, size_t *len);
+void seals_draft_free(struct seal_draft *d);
+bool seals_draft_opens(const struct seal_draft *d, const struct share_set *s);
+void seals_use_draft(struct core *c, struct tx *t, const struct seal_draft *d);
 /* Wraps the root key for the key file too, when that is not so yet. */
 void seals_add_file(struct core *c, struct tx *t);
 

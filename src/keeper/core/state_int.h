@@ -65,12 +65,14 @@ struct core_counters {
     uint64_t late;    /* 503 after CORE_ANSWER_WITHIN */
 };
 
-struct mounts;  /* mounts.c */
-struct workers; /* work.c */
-struct acls;    /* acls.c */
-struct seals;   /* seals.c: configuration, and what is under way with shares */
-struct quotas;  /* sys/quota.c */
-struct tokens;  /* token.c: the keys of tokens, and counts */
+struct mounts;       /* mounts.c */
+struct workers;      /* work.c */
+struct acls;         /* acls.c */
+struct seals;        /* seals.c: configuration, and what is under way with shares */
+struct quotas;       /* sys/quota.c */
+struct rekey;        /* sys/rekey.c: new shares under way */
+struct root_attempt; /* sys/generate_root.c: a root token under way */
+struct tokens;       /* token.c: the keys of tokens, and counts */
 
 struct core {
     struct loop *loop;
@@ -82,11 +84,14 @@ struct core {
     struct acls *acls;
     struct seals *seals;
     struct quotas *quotas;
+    struct rekey *rekey;
+    struct root_attempt *root_attempt;
     struct tokens *tokens; /* NULL until a token was looked at since the unseal */
     enum core_state state;
-    bool stale;     /* mounts or quotas must be read anew, as soon as the store answers */
-    bool hurry;     /* background work has more to do */
-    bool keep_open; /* there is a key file, and nobody has sealed by command */
+    bool open_recovery; /* rekey and generate-root need no token, as before Vault 2 */
+    bool stale;         /* mounts or quotas must be read anew, as soon as the store answers */
+    bool hurry;         /* background work has more to do */
+    bool keep_open;     /* there is a key file, and nobody has sealed by command */
     struct list apis;
     uint64_t failures;           /* of batches, as far as was noticed */
     struct list waiting_records; /* calls that changed nothing, oldest first */

@@ -13,9 +13,7 @@ void sys_init_read(struct request *r)
     struct value *v = value_map(&r->arena);
 
     value_put_bool(&r->arena, v, "initialized", core_is_initialized(r->core));
-    r->reply.status = 200;
-    r->reply.bare = true;
-    r->reply.top = v;
+    reply_bare(r, v);
 }
 
 struct wish {
@@ -88,7 +86,9 @@ void sys_init_write(struct request *r)
     bool file = seals_has_file(c);
     struct wish w = { 0 };
     struct value *v = value_map(a);
+    struct value *made = value_map(a);
     const char *why;
+    struct seal_draft *draft;
     uint8_t *shares;
     size_t len;
 
@@ -100,9 +100,13 @@ void sys_init_write(struct request *r)
         return;
     barrier_create(c->barrier);
     tx_put_keyring(&r->tx);
-    len = seals_renew(c, &r->tx, (unsigned)w.shares, (unsigned)w.threshold, &shares);
+    draft = seals_draft(c, a, (unsigned)w.shares, (unsigned)w.threshold, &shares, &len);
+    seals_use_draft(c, &r->tx, draft);
+    seals_draft_free(draft);
     mounts_put_first(&r->tx);
     policies_put_first(&r->tx);
+    value_put_i64(a, made, "time", r->now / 1000);
+    entry_put_value(&r->tx, STR("core/made"), made, 0);
     tx_take(&r->tx);
     if (r->tx.failed != NULL || !core_open(c, &why)) {
         barrier_close(c->barrier);
@@ -116,7 +120,5 @@ void sys_init_write(struct request *r)
     value_put_text(a, v, "root_token", token_make_root(r));
     audit_event(c->audit, "init", v, "");
     call_of(r)->sealing = !file; /* shares open it, as soon as it is durable */
-    r->reply.status = 200;
-    r->reply.bare = true;
-    r->reply.top = v;
+    reply_bare(r, v);
 }

@@ -6,9 +6,16 @@
 
 static const char version[] = "1.14.0"; /* of the API: clients compare it */
 
+static const char build_date[] = "2023-06-19T11:40:23Z";
+
 const char *sys_version(void)
 {
     return version;
+}
+
+const char *sys_build_date(void)
+{
+    return build_date;
 }
 
 struct value *seal_status(struct request *r)
@@ -28,7 +35,7 @@ struct value *seal_status(struct request *r)
     value_put_i64(a, v, "progress", progress->n);
     value_put_text(a, v, "nonce", str_from(progress->nonce));
     value_put_text(a, v, "version", str_from(version));
-    value_put_text(a, v, "build_date", STR("2023-06-19T11:40:23Z"));
+    value_put_text(a, v, "build_date", str_from(build_date));
     value_put_bool(a, v, "migration", false);
     value_put_bool(a, v, "recovery_seal", config->file);
     value_put_text(a, v, "storage_type", STR("sqlite"));
@@ -39,16 +46,9 @@ struct value *seal_status(struct request *r)
     return v;
 }
 
-static void say_status(struct request *r)
-{
-    r->reply.status = 200;
-    r->reply.bare = true;
-    r->reply.top = seal_status(r);
-}
-
 void sys_seal_status(struct request *r)
 {
-    say_status(r);
+    reply_bare(r, seal_status(r));
 }
 
 bool share_decode(struct arena *a, struct str text, struct str *share)
@@ -81,16 +81,18 @@ static void take_share(struct request *r, struct str share)
         c->keep_open = seals_has_file(c);
         audit_event(c->audit, "unseal", NULL, "");
     }
-    say_status(r);
+    reply_bare(r, seal_status(r));
 }
 
 void sys_unseal(struct request *r)
 {
     bool reset = false;
+    bool migrate = false;
     struct str key = STR("");
     struct str share;
 
     field_bool(r, "reset", &reset);
+    field_bool(r, "migrate", &migrate);
     field_text(r, "key", &key);
     if (refused(r))
         return;
@@ -99,12 +101,14 @@ void sys_unseal(struct request *r)
     } else if (reset) {
         if (core_is_sealed(r->core))
             shares_forget(seals_progress(r->core));
-        say_status(r);
+        reply_bare(r, seal_status(r));
+    } else if (migrate) {
+        reply_error(r, 400, "there is no seal migration under way: all seals open at any time");
     } else if (key.len == 0) {
         reply_error(
             r, 400, "'key' must be specified in request body as JSON, or 'reset' set to true");
     } else if (!core_is_sealed(r->core)) {
-        say_status(r);
+        reply_bare(r, seal_status(r));
     } else if (r->core->state == CORE_SEALING) {
         reply_error(r, 503, "Vault is being sealed");
     } else if (!share_decode(&r->arena, key, &share)) {
