@@ -40,6 +40,11 @@ def find(pid, secrets):
     return hits
 
 
+def has_secret_part(pid):
+    """Memory that the kernel keeps from everybody but the process: memfd_secret(2)."""
+    return any("secretmem" in name for _, _, name in regions(pid))
+
+
 def flat(secrets):
     """From Certificates.secrets(): [("shop der", bytes)...]"""
     return [(f"{key} {kind}", value) for key, kinds in secrets.items()
