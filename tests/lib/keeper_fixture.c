@@ -58,11 +58,16 @@ static int remove_one(const char *path, const struct stat *s, int flag, struct F
     return remove(path);
 }
 
+void keeper_fixture_remove(const char *folder)
+{
+    nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 void keeper_fixture_end_store(struct keeper_fixture *f, bool remove_it)
 {
     pthread_join(f->thread, NULL);
     if (remove_it)
-        nftw(f->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+        keeper_fixture_remove(f->folder);
 }
 
 static void attach(struct keeper_fixture *f, int ends[3])
@@ -83,6 +88,16 @@ static void detach(struct keeper_fixture *f)
     arena_reset(&f->arena);
 }
 
+/* The root key lies beside what it opens: this is a test. */
+static void create(struct keeper_fixture *f)
+{
+    barrier_create(f->barrier);
+    tx_plain_put(&f->tx, "fixture root",
+        (struct str){ (const char *)barrier_root(f->barrier), BARRIER_KEY });
+    tx_put_keyring(&f->tx);
+    MUST(keeper_fixture_take(f));
+}
+
 void keeper_fixture_open(struct keeper_fixture *f)
 {
     int ends[3];
@@ -91,18 +106,25 @@ void keeper_fixture_open(struct keeper_fixture *f)
     f->loop = loop_new();
     arena_init(&f->arena, 65536);
     attach(f, ends);
-    barrier_create(f->barrier);
-    memcpy(f->root, barrier_root(f->barrier), BARRIER_KEY);
-    tx_put_keyring(&f->tx);
-    MUST(keeper_fixture_take(f));
+    create(f);
 }
 
-void keeper_fixture_close(struct keeper_fixture *f)
+static void end(struct keeper_fixture *f, bool remove_it)
 {
     detach(f);
     arena_free(&f->arena);
     loop_free(f->loop);
-    keeper_fixture_end_store(f, true);
+    keeper_fixture_end_store(f, remove_it);
+}
+
+void keeper_fixture_close(struct keeper_fixture *f)
+{
+    end(f, true);
+}
+
+void keeper_fixture_leave(struct keeper_fixture *f)
+{
+    end(f, false);
 }
 
 static bool wait_for(struct keeper_fixture *f, uint64_t batch)
@@ -131,17 +153,43 @@ bool keeper_fixture_take(struct keeper_fixture *f)
     return ok;
 }
 
-void keeper_fixture_reopen(struct keeper_fixture *f)
+static bool open_stored(struct keeper_fixture *f)
 {
     struct str packed;
+    struct str root;
     struct err err = { 0 };
+    int there = entries_plain_get(f->entries, &f->arena, "keyring", &packed);
+
+    MUST(there >= 0);
+    if (there == 0)
+        return false;
+    MUST(entries_plain_get(f->entries, &f->arena, "fixture root", &root) == 1);
+    MUST(barrier_open(f->barrier, (const uint8_t *)root.at, packed, &err) == 0);
+    entries_opened(f->entries);
+    return true;
+}
+
+void keeper_fixture_reopen(struct keeper_fixture *f)
+{
     int ends[3];
 
     detach(f);
     keeper_fixture_end_store(f, false);
     start_store(f, ends);
     attach(f, ends);
-    MUST(entries_plain_get(f->entries, &f->arena, "keyring", &packed) == 1);
-    MUST(barrier_open(f->barrier, f->root, packed, &err) == 0);
-    entries_opened(f->entries);
+    MUST(open_stored(f));
+}
+
+void keeper_fixture_open_at(struct keeper_fixture *f, const char *folder)
+{
+    int ends[3];
+
+    memset(f, 0, sizeof(*f));
+    snprintf(f->folder, sizeof(f->folder), "%s", folder);
+    start_store(f, ends);
+    f->loop = loop_new();
+    arena_init(&f->arena, 65536);
+    attach(f, ends);
+    if (!open_stored(f))
+        create(f);
 }

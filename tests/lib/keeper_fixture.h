@@ -30,7 +30,6 @@ struct keeper_fixture {
     pthread_t thread;
     int fds[3]; /* the service's ends */
     int journal_fd;
-    uint8_t root[BARRIER_KEY];
 };
 
 /* For tests that bring a core of their own: the folder and the service alone. to: the core's ends for reading, writing, journal. */
@@ -39,7 +38,11 @@ void keeper_fixture_store(struct keeper_fixture *f, int to[3]);
 void keeper_fixture_end_store(struct keeper_fixture *f, bool remove);
 
 void keeper_fixture_open(struct keeper_fixture *f);
+/* On a folder that may hold a keeper of an earlier call. */
+void keeper_fixture_open_at(struct keeper_fixture *f, const char *folder);
 void keeper_fixture_close(struct keeper_fixture *f);
+void keeper_fixture_leave(struct keeper_fixture *f); /* closes, and keeps the folder */
+void keeper_fixture_remove(const char *folder);
 /* tx_take(), and waits until it is durable. False: it was not taken, or failed. */
 bool keeper_fixture_take(struct keeper_fixture *f);
 /* Closes and sends the open batch and waits for all that was sent. False: some failed. */

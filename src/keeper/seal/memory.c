@@ -9,8 +9,8 @@
  * what is given out need not be.  All that OpenSSL allocates lies here too (its copies of private numbers lie
  * in objects of every kind), and what does not fit in the room lies in the heap and is wiped as well.
  *
- * A kernel without memfd_secret(2) gives locked pages that core files leave out.  Neither kind is there in a
- * child after fork(); the keeper has none.
+ * A kernel without memfd_secret(2) gives locked pages that core files leave out.  What was there before
+ * fork() is not there in the child.
  */
 #include <fcntl.h>
 #include <malloc.h>
@@ -107,6 +107,21 @@ static bool map_secret(char *at, size_t n)
     return ok;
 }
 
+/* A child has none of it: it makes a room of its own, should it need one. */
+static void forget_room(void)
+{
+    static const pthread_once_t not_yet = PTHREAD_ONCE_INIT;
+    static const pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER;
+
+    once = not_yet;
+    lock = unlocked;
+    room_start = NULL;
+    room_at = NULL;
+    room_end = NULL;
+    memset((void *)spare, 0, sizeof(spare));
+    stats = (struct secret_memory_stats){ .kind = "unlocked" };
+}
+
 static void make_room(void)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -127,6 +142,7 @@ static void make_room(void)
         madvise(at, n, MADV_DONTDUMP);
     }
     madvise(at, n, MADV_DONTFORK);
+    pthread_atfork(NULL, NULL, forget_room);
     stats.room = n;
     room_start = at;
     room_at = at;
