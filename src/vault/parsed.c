@@ -1,6 +1,7 @@
 /*
  * parsed - which members of which requests are more than JSON, and who reads them.
  */
+#include "base/json_read.h"
 #include "vault/parsed_int.h"
 
 static void put_error(struct arena *a, struct value *parsed, const char *member, const char *why)
@@ -51,6 +52,25 @@ static void on_pem(struct arena *a, const struct value *v, struct value *parsed)
     value_set(a, errors, v->name, value_text(a, str_from(err.text)));
 }
 
+/* An AppRole's metadata comes as a JSON text inside of JSON. */
+static void on_map(struct arena *a, const struct value *v, struct value *parsed)
+{
+    struct err err = { 0 };
+    struct value *maps = value_get(parsed, "maps");
+    struct value *map;
+
+    if (v->text.at[0] != '{' || v->text.len > PARSED_MAP_MAX)
+        return;
+    map = json_read(a, v->text, PARSED_MAP_NODES, &err);
+    if (map == NULL)
+        return;
+    if (maps == NULL) {
+        maps = value_map(a);
+        value_put(parsed, "maps", maps);
+    }
+    value_put_named(a, maps, v->name, map);
+}
+
 /* Engines that only carry such a text (kv) pay for reading it once, which is bounded. */
 static const struct special {
     const char *name;
@@ -63,6 +83,7 @@ static const struct special {
     { "certificate_chain", on_pem },
     { "crl", on_pem },
     { "csr", on_csr },
+    { "metadata", on_map },
     { "ocsp_ca_certificates", on_pem },
     { "pem_bundle", on_pem },
     { "pem_keys", on_pem },

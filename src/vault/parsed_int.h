@@ -19,6 +19,8 @@ enum {
     PARSED_NAMES_MAX = 2000, /* subject alternative names, attributes of a subject */
     PARSED_OCSP_MAX = 64 << 10,
     PARSED_OCSP_REQUESTS_MAX = 100,
+    PARSED_MAP_MAX = 64 << 10,
+    PARSED_MAP_NODES = 1000,
 };
 
 /*
