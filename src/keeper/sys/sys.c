@@ -5,6 +5,7 @@
  */
 #include "keeper/core/engines_int.h"
 #include "keeper/core/wrap_int.h"
+#include "keeper/sys/managed_int.h"
 #include "keeper/sys/sys_int.h"
 
 enum {
@@ -141,6 +142,11 @@ static const struct endpoint endpoints[] = {
     { "metrics", { READ = sys_metrics } },
     { "host-info", { READ = sys_host_info } },
     { "version-history", { LIST = sys_version_history, READ = sys_version_history } },
+
+    /* what a blueprint names; for control alone */
+    { "weir/managed/policy/{name}", { WRITE = sys_managed_policy } },
+    { "weir/managed/key/{name}", { WRITE = sys_managed_key } },
+    { "weir/managed/secret/{name}", { WRITE = sys_managed_secret } },
     { 0 },
 };
 /* clang-format on */
