@@ -5,7 +5,7 @@
  *     request.c   a call of the HTTP API becomes a KEEPER_REQUEST
  *     path.c      paths and queries as Vault reads them
  *     print.c     a KEEPER_RESPONSE becomes JSON
- *     parsed.c    what is not JSON in a request (P's parsers), see parsed_int.h
+ *     parsed.c    what in a request is more than JSON, see parsed_int.h
  */
 #ifndef WEIR_VAULT_VAULT_INT_H
 #define WEIR_VAULT_VAULT_INT_H
