@@ -195,3 +195,18 @@ void token_params_grant(struct request *r, const struct token_params *p, struct 
     auth->renewable = true;
     auth->batch = grants_batch(r, p);
 }
+
+struct str login_display_name(struct request *r, struct str name)
+{
+    struct str path = r->mount->path;
+    char *to = arena_alloc(&r->arena, path.len + name.len + 2);
+    size_t n = 0;
+
+    for (size_t i = sizeof("auth/") - 1; i < path.len; i++)
+        to[n++] = path.at[i] == '/' ? '-' : path.at[i];
+    memcpy(to + n, name.at, name.len);
+    n += name.len;
+    if (n > 0 && to[n - 1] == '-')
+        n--;
+    return (struct str){ to, n };
+}

@@ -34,6 +34,8 @@ bool token_params_read(struct request *r, struct token_params *p, bool old_names
 void token_params_put(struct arena *a, struct value *to, const struct token_params *p);
 /* What of `auth` comes from them. Type "default" is what the request's mount says. */
 void token_params_grant(struct request *r, const struct token_params *p, struct auth *auth);
+/* "userpass-joe" for joe at auth/userpass/; "approle" for nobody. */
+struct str login_display_name(struct request *r, struct str name);
 /* A list of networks or addresses from a field, checked. */
 bool field_networks(struct request *r, const char *name, struct value **to);
 

@@ -4,9 +4,11 @@
 #include "keeper/core/engines_int.h"
 
 const struct engine *const engines[] = {
+    &engine_approle,
     &engine_cubbyhole,
     &engine_kv,
     &engine_sys,
     &engine_token,
+    &engine_userpass,
     NULL,
 };

@@ -86,6 +86,7 @@ struct core {
     struct quotas *quotas;
     struct rekey *rekey;
     struct root_attempt *root_attempt;
+    struct lockouts *lockouts; /* NULL until a login failed; lockout.c */
     struct tokens *tokens; /* NULL until a token was looked at since the unseal */
     enum core_state state;
     bool open_recovery; /* rekey and generate-root need no token, as before Vault 2 */
@@ -186,7 +187,7 @@ struct workers *workers_new(struct core *c);
 void workers_free(struct workers *w);
 
 /* ---- token.c ---- */
-/* Sealing, and the core's end: wipes the keys of tokens. */
+/* Sealing, and the core's end: wipes the keys of tokens, and who failed to log in. */
 void tokens_forget(struct core *c);
 
 /* ---- acls.c ---- */

@@ -10,6 +10,7 @@
 #include "keeper/core/encode_int.h"
 #include "keeper/core/identity_int.h"
 #include "keeper/core/lease_int.h"
+#include "keeper/core/lockout_int.h"
 #include "keeper/core/state_int.h"
 #include "keeper/core/token_store_int.h"
 #include "keeper/seal/memory_int.h"
@@ -40,6 +41,7 @@ void tokens_forget(struct core *c)
 {
     secret_free(c->tokens);
     c->tokens = NULL;
+    lockouts_forget(c);
 }
 
 void tokens_count(struct core *c, int change)
