@@ -1,178 +1,208 @@
 /*
- * audit - see audit_int.h: what is recorded goes to the journal, a line a record.
+ * audit - see audit_int.h: life, heads, and what is said of it.
  */
+#include <sodium.h>
 #include <stdlib.h>
 
-#include "base/json.h"
-#include "keeper/audit/audit_int.h"
+#include "keeper/audit/inside_int.h"
 #include "keeper/core/core_int.h"
-#include "store/messages.h"
-
-enum { QUEUE_MAX = 8 << 20, FLAGS = 4, DONE = 8 };
-
-struct audit {
-    struct core *core;
-    struct link *journal;
-    struct buf queue;
-    uint64_t last;    /* number of the newest record */
-    uint64_t sent;    /* newest in the journal's hands */
-    uint64_t written; /* newest that the journal has */
-    msec_t waiting;   /* since when for an answer; 0: for none */
-    uint64_t asked;   /* appends that were sent */
-    void (*call)(void *arg);
-    void *arg;
-    bool broken;
-};
+#include "keeper/core/entries_int.h"
+#include "keeper/seal/barrier_int.h"
+#include "keeper/seal/memory_int.h"
 
 struct audit *audit_new(struct core *c)
 {
     struct audit *a = xcalloc(1, sizeof(*a));
 
     a->core = c;
-    buf_init(&a->queue, QUEUE_MAX);
+    queue_init(&a->queue, core_loop(c));
     return a;
+}
+
+static void forget_keys(struct audit *a)
+{
+    chain_mac_free(a->mac);
+    secret_free(a->secret);
+    a->mac = NULL;
+    a->secret = NULL;
+    sodium_memzero(a->remembered, sizeof(a->remembered));
 }
 
 void audit_free(struct audit *a)
 {
     if (a == NULL)
         return;
-    link_free(a->journal);
-    buf_free(&a->queue);
+    forget_keys(a);
+    queue_free(&a->queue);
     free(a);
-}
-
-static void on_done(struct link *l, const struct frame *f, void *arg)
-{
-    struct audit *a = arg;
-
-    (void)l;
-    a->written = f->id;
-    a->waiting = a->written == a->sent ? 0 : loop_now(core_loop(a->core));
-    if (a->call != NULL)
-        a->call(a->arg);
-}
-
-static void on_refused(struct link *l, const struct frame *f, void *arg)
-{
-    struct audit *a = arg;
-
-    (void)l;
-    (void)f;
-    a->broken = true;
-}
-
-static const struct frame_rule from_journal[] = {
-    { JOURNAL_DONE, "done", DONE, on_done },
-    { STORE_REFUSED, "refused", 1024, on_refused },
-    { 0 },
-};
-
-static void on_close(struct link *l, void *arg)
-{
-    struct audit *a = arg;
-
-    a->journal = NULL;
-    link_free(l);
 }
 
 void audit_attach(struct audit *a, int fd)
 {
-    link_free(a->journal);
-    a->broken = false;
-    a->waiting = 0;
-    a->journal = link_new(core_loop(a->core), fd, from_journal, on_close, a);
-}
-
-bool audit_start(struct audit *a, const char **why)
-{
-    *why = "there is no journal";
-    return a->journal != NULL;
-}
-
-void audit_stop(struct audit *a)
-{
-    audit_flush(a);
-}
-
-static uint64_t record(struct audit *a, const char *type, const struct request *r)
-{
-    struct json j;
-
-    json_init(&j, &a->queue, false);
-    json_open(&j, NULL, '{');
-    json_put_u64(&j, "seq", ++a->last);
-    json_put_text(&j, "type", type);
-    json_put_i64(&j, "time", r->now);
-    json_put_str(&j, "id", r->id);
-    json_put_i64(&j, "operation", r->op);
-    json_put_str(&j, "path", r->path);
-    json_put_i64(&j, "status", r->reply.status);
-    json_close(&j, '}');
-    buf_char(&a->queue, '\n');
-    return a->last;
-}
-
-uint64_t audit_request(struct audit *a, struct request *r)
-{
-    return record(a, "request", r);
-}
-
-uint64_t audit_response(struct audit *a, struct request *r)
-{
-    return record(a, "response", r);
-}
-
-uint64_t audit_event(
-    struct audit *a, const char *what, const struct value *details, const char *plain)
-{
-    struct request r = { .id = { "", 0 }, .path = { "", 0 } };
-
-    (void)details;
-    (void)plain;
-    return record(a, what, &r);
-}
-
-void audit_flush(struct audit *a)
-{
-    static const uint8_t flags[FLAGS];
-    struct iovec v[2] = { { (void *)(uintptr_t)flags, FLAGS }, { a->queue.data, a->queue.len } };
-
-    if (a->queue.len == 0 || a->journal == NULL)
-        return;
-    if (!link_send(a->journal, JOURNAL_APPEND, a->last, v, 2))
-        return;
-    a->sent = a->last;
-    if (a->waiting == 0)
-        a->waiting = loop_now(core_loop(a->core));
-    buf_clear(&a->queue);
-}
-
-uint64_t audit_written(const struct audit *a)
-{
-    return a->written;
+    queue_attach(&a->queue, fd);
+    if (a->mac == NULL && a->queue.lines.len == 0)
+        a->known =
+            false; /* whatever the new store's journal holds is looked at when we are opened */
 }
 
 void audit_on_written(struct audit *a, void (*call)(void *arg), void *arg)
 {
-    a->call = call;
-    a->arg = arg;
+    a->queue.on_written = call;
+    a->queue.arg = arg;
+}
+
+/* ---- opening and closing ---- */
+
+static void derive_keys(struct audit *a)
+{
+    uint8_t seed[BARRIER_KEY];
+    uint8_t key[CHAIN_KEY];
+
+    barrier_derive(core_barrier(a->core), "audit values", seed);
+    a->mac = chain_mac_new(seed);
+    barrier_derive(core_barrier(a->core), "audit heads", seed);
+    a->secret = secret_alloc(CHAIN_SECRET);
+    crypto_sign_seed_keypair(key, a->secret, seed);
+    sodium_memzero(seed, sizeof(seed));
+}
+
+static void say_opened(struct audit *a)
+{
+    struct arena arena;
+    struct value *details;
+
+    arena_init(&arena, 1024);
+    details = value_map(&arena);
+    value_put_text(&arena, details, "journal", str_from(a->damaged ? a->damage : "goes on"));
+    audit_event(a, a->damaged ? "audit_damaged" : "audit_opened", details, "journal");
+    arena_free(&arena);
+}
+
+bool audit_start(struct audit *a, const char **why)
+{
+    *why = "there is no audit journal";
+    if (a->queue.link == NULL)
+        return false;
+    derive_keys(a);
+    if (!a->known && !audit_find_end(a, why)) {
+        forget_keys(a);
+        return false;
+    }
+    a->known = true;
+    a->head_seq = 0;
+    a->head_at = loop_now(core_loop(a->core));
+    say_opened(a);
+    return true;
+}
+
+/* ---- heads ---- */
+
+static void add_head(struct audit *a)
+{
+    struct buf *to = &a->queue.lines;
+    int64_t now = (int64_t)(loop_wall(a->queue.loop) / 1000);
+    size_t begin = record_begin(a, now);
+    struct chain_head head = { .tree = a->tree };
+
+    memcpy(head.last, a->last, CHAIN_HASH);
+    memcpy(head.time, a->time, 24);
+    chain_head_sign(&head, a->secret);
+    chain_head_write(&head, to);
+    a->head_seq = record_end(a, begin);
+    a->head_at = loop_now(a->queue.loop);
+    a->head_wall = now;
+    a->since_head = 0;
+    a->queue.sync = true;
+}
+
+/* How far the journal must reach, whoever cuts it: in the store once the head is on the disk. */
+static void note_head(struct audit *a, size_t begin)
+{
+    struct entries *e = core_entries(a->core);
+    struct buf *lines = &a->queue.lines;
+    msec_t now = loop_now(a->queue.loop);
+    struct arena arena;
+    struct tx t;
+
+    if (entries_trouble(e) != NULL && now < a->anchored_at + AUDIT_ANCHOR_EVERY)
+        return;
+    a->anchored_at = now;
+    arena_init(&arena, 4096);
+    tx_init(&t, e, &arena);
+    tx_plain_put(&t, "audit-head", (struct str){ lines->data + begin, lines->len - begin - 1 });
+    tx_take(&t);
+    arena_free(&arena);
+}
+
+static bool head_is_due(const struct audit *a)
+{
+    if (a->tree.size == a->head_seq || a->since_head == 0)
+        return false;
+    return a->since_head >= AUDIT_HEAD_BYTES ||
+           loop_now(a->queue.loop) >= a->head_at + AUDIT_HEAD_EVERY;
+}
+
+uint64_t audit_round(struct audit *a)
+{
+    size_t begin = a->queue.lines.len;
+
+    if (a->mac == NULL || audit_is_stuck(a) || !head_is_due(a))
+        return 0;
+    add_head(a);
+    note_head(a, begin);
+    return a->head_seq;
+}
+
+void audit_stop(struct audit *a)
+{
+    if (a->mac == NULL)
+        return;
+    if (!audit_is_stuck(a)) {
+        audit_event(a, "audit_closed", NULL, NULL);
+        add_head(a);
+    }
+    audit_flush(a, true);
+    forget_keys(a);
+}
+
+/* ---- on the way to the journal ---- */
+
+void audit_flush(struct audit *a, bool sync)
+{
+    if (a->queue.compare && a->queue.link != NULL && a->known && !audit_compare(a))
+        return;
+    a->queue.sync |= sync;
+    queue_flush(&a->queue);
+}
+
+uint64_t audit_written(const struct audit *a)
+{
+    return a->queue.written;
 }
 
 bool audit_is_stuck(const struct audit *a)
 {
-    return a->journal == NULL || a->broken || a->queue.over ||
-           (a->waiting != 0 && loop_now(core_loop(a->core)) > a->waiting + CORE_ANSWER_WITHIN);
+    return queue_is_stuck(&a->queue, CORE_ANSWER_WITHIN);
 }
 
-struct str audit_hash(struct audit *a, struct arena *to, struct str s)
-{
-    (void)a;
-    (void)s;
-    return str_from(arena_strdup(to, ""));
-}
+/* ---- what is said of it ---- */
 
 void audit_observe(struct audit *a, struct arena *arena, struct value *to)
 {
-    value_put_i64(arena, to, "records", (int64_t)a->last);
+    const struct queue *q = &a->queue;
+    msec_t now = loop_now(q->loop);
+    const char *trouble = a->damaged ? a->damage : q->trouble[0] != '\0' ? q->trouble : NULL;
+
+    value_put_i64(arena, to, "size", (int64_t)a->tree.size);
+    value_put_i64(arena, to, "written", (int64_t)q->written);
+    value_put_i64(arena, to, "records", (int64_t)a->records);
+    value_put_i64(arena, to, "refusals", (int64_t)q->refusals);
+    value_put_i64(arena, to, "waiting_bytes", (int64_t)q->lines.len);
+    value_put_i64(arena, to, "lag_msec", q->waiting != 0 ? (int64_t)(now - q->waiting) : 0);
+    value_put_i64(arena, to, "head_age_msec",
+        a->head_wall != 0 ? (int64_t)(loop_wall(q->loop) / 1000) - a->head_wall : -1);
+    value_put_bool(arena, to, "stuck", audit_is_stuck(a));
+    value_put_bool(arena, to, "damaged", a->damaged);
+    value_put(
+        to, "trouble", trouble != NULL ? value_text(arena, str_from(trouble)) : value_null(arena));
 }

@@ -7,6 +7,7 @@
 #include "keeper/core/state_int.h"
 #include "keeper/core/wrap_int.h"
 #include "keeper/messages.h"
+#include "keeper/sys/quota_int.h"
 
 struct call *call_new(struct core *c)
 {
@@ -77,6 +78,8 @@ static void complete(struct request *r)
 
     if (p->status == 0 && r->tx.failed == NULL)
         reply_error(r, 500, "nothing was answered");
+    if (p->status < 400 && (p->auth != NULL || p->lease_id.len > 0))
+        quota_admits_lease(r);
     if (p->status < 400 && p->auth != NULL && p->auth_made == NULL && !token_make(r, r->who) &&
         !refused(r))
         reply_error(r, 500, "no token could be made");
@@ -120,11 +123,28 @@ bool call_is_audited(const struct call *call)
     return r->op != OP_READ || r->endpoint == NULL || (r->endpoint->flags & ENDPOINT_SEALED) == 0;
 }
 
+/* What was begun with a record ends with one. */
+static bool needs_record(const struct call *call)
+{
+    return call->records != 0 || call_is_audited(call);
+}
+
+/* Nothing is done, and nothing is told, that cannot be recorded. */
+static void refuse_unrecorded(struct call *call)
+{
+    struct request *r = &call->r;
+
+    if (!needs_record(call) || !audit_is_stuck(r->core->audit))
+        return;
+    r->tx.failed = "the audit log cannot be written";
+    r->tx.busy = true;
+}
+
 static void record(struct call *call)
 {
     struct core *c = call->r.core;
 
-    if (!call_is_audited(call) || audit_is_stuck(c->audit)) {
+    if (!needs_record(call) || audit_is_stuck(c->audit)) {
         call->records = 0;
         return;
     }
@@ -158,6 +178,7 @@ void call_finish(struct call *call)
     struct core *c = call->r.core;
 
     complete(&call->r);
+    refuse_unrecorded(call);
     take_changes(call);
     call->sealing = call->sealing && !refused(&call->r);
     record(call);

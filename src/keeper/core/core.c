@@ -44,10 +44,16 @@ static void open_gates(struct core *c)
 /* Makes what is kept in memory of the entries anew; when the store is away, the next tick tries again. */
 static void reload(struct core *c)
 {
+    int there;
+
     if (!c->stale || c->state != CORE_OPEN)
         return;
     acls_forget(c->acls);
-    c->stale = !mounts_load(c) || !quotas_load(c) || seals_load(c) != 1;
+    there = seals_load(c);
+    if (there == 0) /* its init could not be written down: it never was */
+        core_seal(c);
+    else
+        c->stale = there != 1 || !mounts_load(c) || !quotas_load(c);
 }
 
 /* What is in memory of the entries may be of a batch that failed. */
@@ -91,11 +97,14 @@ static void progress(void *arg)
 static void round_end(void *arg)
 {
     struct core *c = arg;
+    uint64_t head;
     uint64_t batch;
 
-    if (c->state == CORE_OPEN || c->state == CORE_SEALING)
-        audit_flush(c->audit);
+    if (c->state == CORE_OPEN && (head = audit_round(c->audit)) != 0)
+        c->records = head;
     batch = entries_close_batch(c->entries);
+    if (c->state == CORE_OPEN || c->state == CORE_SEALING)
+        audit_flush(c->audit, batch != 0);
     if (batch != 0)
         add_gate(c, batch);
     progress(c);
@@ -300,6 +309,11 @@ struct str core_cluster_id(struct core *c, struct arena *a)
     hex = encode_hex(a, (struct str){ (const char *)drawn, 16 });
     return str_from(arena_printf(
         a, "%.8s-%.4s-%.4s-%.4s-%.12s", hex.at, hex.at + 8, hex.at + 12, hex.at + 16, hex.at + 20));
+}
+
+void core_let_recover(struct core *c, bool without_token)
+{
+    c->open_recovery = without_token;
 }
 
 int64_t core_wall(struct core *c)

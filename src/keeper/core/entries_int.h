@@ -42,6 +42,10 @@ bool entries_is_durable(const struct entries *e, uint64_t batch); /* 0 always is
 bool entries_has_failed(const struct entries *e, uint64_t batch);
 /* Called when batches became durable or failed: later from the loop, at once by entries_abandon(), entries_commit() and entries_attach(). */
 void entries_on_progress(struct entries *e, void (*call)(void *arg), void *arg);
+/* The last bytes of the audit journal, at most `most` (and the store's JOURNAL_TAIL_MAX), in the arena; *size: of the whole. False: the
+ * store does not answer. */
+bool entries_journal_tail(
+    struct entries *e, uint32_t most, struct arena *a, uint64_t *size, struct str *tail);
 /* The sentence of the last failure ("the disk is full"), NULL since it works again: for health. */
 const char *entries_trouble(const struct entries *e);
 /* Sealing: forgets and wipes all plaintext. What was taken still goes to the store; reads fail as busy until it is there. */
@@ -63,6 +67,28 @@ void entries_opened(struct entries *e);
  * keyring now and then so that the count of seals outlives a crash.  Closes no batch.  True: there is more to do at once.
  */
 bool entries_work(struct entries *e);
+
+/* ---- for backups: rows as they are stored ---- */
+
+struct row; /* store/store.h */
+/* All rows of one moment in the order of their ids, a piece a call: `after` is zeros for the first, then the last id that came. Rows (borrowed
+ * until the store is asked again) are given to each(). How many; 0: that was all; -1: the store does not answer. most 0 ends it early. */
+int entries_scan(struct entries *e, const uint8_t after[32], unsigned most,
+    void (*each)(void *arg, const struct row *r), void *arg);
+/* Puts a row as it was stored once (restoring into an empty store) into the open batch; its number. 0: it cannot be. */
+uint64_t entries_put_row(struct entries *e, const struct row *r);
+/* Is the row the plain row of that name? */
+bool entries_is_plain_row(struct entries *e, const struct row *r, const char *name);
+/* Rows of the store; false: it does not answer. */
+bool entries_count_rows(struct entries *e, uint64_t *rows);
+
+/*
+ * Entries over rows in memory, for drills: nothing can be taken.  The barrier is borrowed. Rows are copied; past `most` bytes in all false.
+ * entries_scratch_ready() once all are there, before the first read.
+ */
+struct entries *entries_new_scratch(struct barrier *b, size_t most);
+bool entries_scratch_add(struct entries *e, const struct row *r);
+void entries_scratch_ready(struct entries *e);
 
 struct entries_stats {
     size_t cached; /* bytes */
