@@ -7,8 +7,10 @@ const struct engine *const engines[] = {
     &engine_approle,
     &engine_cubbyhole,
     &engine_kv,
+    &engine_pki,
     &engine_sys,
     &engine_token,
+    &engine_transit,
     &engine_userpass,
     NULL,
 };

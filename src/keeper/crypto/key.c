@@ -367,6 +367,11 @@ static EVP_PKEY *as_pkey(const struct crypto_key *k, bool public_only)
     return pkey;
 }
 
+EVP_PKEY *crypto_pkey(const struct crypto_key *k)
+{
+    return key_facts(k->type)->asymmetric ? as_pkey(k, k->public_only) : NULL;
+}
+
 static void encode(const struct crypto_key *k, bool private_half, const char *format,
     const char *structure, struct buf *to)
 {

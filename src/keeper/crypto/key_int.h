@@ -73,6 +73,21 @@ struct crypto_key *crypto_from_public(enum key_type t, struct str spki, struct e
 struct crypto_key *crypto_from_scalar(enum key_type t, struct str scalar, struct err *err);
 struct crypto_key *crypto_from_primes(
     enum key_type t, struct str e, struct str p, struct str q, struct err *err);
+/* The other way, in decimal: a number of an RSA or ECDSA key. False: it has no such number. */
+enum crypto_number {
+    NUMBER_EC_X,
+    NUMBER_EC_Y,
+    NUMBER_EC_D,
+    NUMBER_RSA_N,
+    NUMBER_RSA_E,
+    NUMBER_RSA_D,
+    NUMBER_RSA_P,
+    NUMBER_RSA_Q,
+    NUMBER_RSA_DP,
+    NUMBER_RSA_DQ,
+    NUMBER_RSA_QINV,
+};
+bool crypto_number(const struct crypto_key *k, enum crypto_number which, struct buf *to);
 /* A decimal number, as JSON spells it, to big-endian bytes; false: it is none or past 4096 bits. */
 bool crypto_decimal_to_bytes(struct str digits, struct buf *to);
 struct crypto_key *crypto_ref(struct crypto_key *k); /* atomic */
@@ -89,6 +104,9 @@ void crypto_public_raw(const struct crypto_key *k, struct buf *to);  /* Ed25519:
 void crypto_private_pem(const struct crypto_key *k, struct buf *to); /* PKCS#8; to be wiped */
 /* In the form of its kind: SEC 1 "EC PRIVATE KEY", PKCS#1 "RSA PRIVATE KEY"; to be wiped. */
 void crypto_private_pem_own(const struct crypto_key *k, struct buf *to);
+/* OpenSSL's form of it, for its X.509 functions: the caller frees it. NULL: symmetric. */
+struct evp_pkey_st *crypto_pkey(const struct crypto_key *k);
+const struct evp_md_st *crypto_evp_digest(enum digest d);              /* lives for ever */
 void crypto_private_pkcs8(const struct crypto_key *k, struct buf *to); /* DER; to be wiped */
 
 enum signature_scheme { SCHEME_DEFAULT, SCHEME_PSS, SCHEME_PKCS1 };
@@ -122,6 +140,9 @@ int crypto_oaep_decrypt(
 int crypto_kwp_wrap(struct str key, struct str plain, struct buf *to, struct err *err);
 int crypto_kwp_unwrap(struct str key, struct str wrapped, struct buf *to, struct err *err);
 
+/* With a key of type HMAC. */
+void crypto_mac(
+    const struct crypto_key *k, enum digest d, struct str input, uint8_t out[64], size_t *len);
 void crypto_hmac(enum digest d, struct str key, struct str input, uint8_t out[64], size_t *len);
 void crypto_digest(enum digest d, struct str input, uint8_t out[64], size_t *len);
 /* RFC 5869 with SHA-256. */

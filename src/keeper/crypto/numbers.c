@@ -166,6 +166,37 @@ struct crypto_key *crypto_from_primes(
     return pkey != NULL ? crypto_adopt(t, pkey, false, err) : malformed(err);
 }
 
+bool crypto_number(const struct crypto_key *k, enum crypto_number which, struct buf *to)
+{
+    static const char *const names[] = {
+        [NUMBER_EC_X] = OSSL_PKEY_PARAM_EC_PUB_X,
+        [NUMBER_EC_Y] = OSSL_PKEY_PARAM_EC_PUB_Y,
+        [NUMBER_EC_D] = OSSL_PKEY_PARAM_PRIV_KEY,
+        [NUMBER_RSA_N] = OSSL_PKEY_PARAM_RSA_N,
+        [NUMBER_RSA_E] = OSSL_PKEY_PARAM_RSA_E,
+        [NUMBER_RSA_D] = OSSL_PKEY_PARAM_RSA_D,
+        [NUMBER_RSA_P] = OSSL_PKEY_PARAM_RSA_FACTOR1,
+        [NUMBER_RSA_Q] = OSSL_PKEY_PARAM_RSA_FACTOR2,
+        [NUMBER_RSA_DP] = OSSL_PKEY_PARAM_RSA_EXPONENT1,
+        [NUMBER_RSA_DQ] = OSSL_PKEY_PARAM_RSA_EXPONENT2,
+        [NUMBER_RSA_QINV] = OSSL_PKEY_PARAM_RSA_COEFFICIENT1,
+    };
+    EVP_PKEY *pkey = k->type == KEY_ED25519 ? NULL : crypto_pkey(k);
+    BIGNUM *n = NULL;
+    char *text = NULL;
+
+    if (pkey != NULL && EVP_PKEY_get_bn_param(pkey, names[which], &n) == 1)
+        text = BN_bn2dec(n);
+    if (text != NULL) {
+        buf_text(to, text);
+        OPENSSL_clear_free(text, strlen(text));
+    }
+    BN_clear_free(n);
+    EVP_PKEY_free(pkey);
+    ERR_clear_error();
+    return text != NULL;
+}
+
 bool crypto_decimal_to_bytes(struct str digits, struct buf *to)
 {
     char text[1300]; /* 4096 bits have 1234 digits */

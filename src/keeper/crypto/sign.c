@@ -271,3 +271,10 @@ int crypto_verify(struct crypto_key *k, const struct signing *how, struct str in
     }
     return pkey_verify(k, how, hash, signature);
 }
+
+void crypto_mac(
+    const struct crypto_key *k, enum digest d, struct str input, uint8_t out[64], size_t *len)
+{
+    MUST(k->type == KEY_HMAC);
+    crypto_hmac(d, (struct str){ (char *)k->secret, k->secret_len }, input, out, len);
+}

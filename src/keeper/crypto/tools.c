@@ -84,6 +84,11 @@ const EVP_MD *crypto_md(enum digest d)
     return shared.md[d];
 }
 
+const EVP_MD *crypto_evp_digest(enum digest d)
+{
+    return crypto_md(d);
+}
+
 const secp256k1_context *crypto_secp256k1(void)
 {
     crypto_start();
