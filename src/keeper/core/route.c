@@ -56,12 +56,8 @@ static bool pattern_fits(struct request *r, const char *pattern, struct str path
     }
 }
 
-bool route_find(struct request *r)
+static bool find(struct request *r, struct str path)
 {
-    struct str path = r->rest;
-
-    if (r->op == OP_LIST && path.len > 0 && path.at[path.len - 1] == '/')
-        path.len--;
     for (const struct endpoint *e = r->mount->engine->endpoints; e->pattern != NULL; e++)
         if (pattern_fits(r, e->pattern, path)) {
             r->endpoint = e;
@@ -69,6 +65,17 @@ bool route_find(struct request *r)
         }
     r->nparams = 0;
     return false;
+}
+
+bool route_find(struct request *r)
+{
+    struct str path = r->rest;
+    bool slash = path.len > 0 && path.at[path.len - 1] == '/';
+    struct str bare = { path.at, path.len - slash };
+
+    if (r->op == OP_LIST)
+        return find(r, bare);
+    return find(r, path) || (slash && find(r, bare));
 }
 
 bool route_path_is_canonical(struct str path)

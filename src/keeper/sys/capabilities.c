@@ -156,6 +156,12 @@ static bool may_see(struct request *r, const struct token *t, const struct mount
                             list_reaches(r, t->identity_policies, m->path));
 }
 
+/* To everybody, token or not. */
+static bool is_listed(const struct mount *m)
+{
+    return str_is(value_get_text(m->config, "listing_visibility", STR("")), "unauth");
+}
+
 void sys_ui_mounts(struct request *r)
 {
     struct arena *a = &r->arena;
@@ -169,9 +175,7 @@ void sys_ui_mounts(struct request *r)
         struct str name =
             m->engine->auth ? (struct str){ m->path.at + 5, m->path.len - 5 } : m->path;
 
-        if (m->tainted ||
-            (!str_is(value_get_text(m->config, "listing_visibility", STR("")), "unauth") &&
-                !may_see(r, t, m)))
+        if (m->tainted || (!is_listed(m) && !may_see(r, t, m)))
             continue;
         value_put_named(a, m->engine->auth ? auth : secret, name, mount_value(a, m));
     }
@@ -184,9 +188,10 @@ void sys_ui_mount(struct request *r)
 {
     struct str path = param(r, "path");
     struct mount *m = core_mount_of(r->core, path);
+    struct token *t = r->token.len > 0 ? token_load_text(r, r->token) : NULL;
     struct value *v;
 
-    if (m == NULL || m->tainted || !may_see(r, r->who, m)) {
+    if (m == NULL || m->tainted || (!is_listed(m) && !may_see(r, t, m))) {
         reply_error(r, 403,
             "preflight capability check returned 403, please ensure client's policies grant "
             "access to path \"%.*s\"",

@@ -109,6 +109,7 @@ void sys_init_write(struct request *r)
     entry_put_value(&r->tx, STR("core/made"), made, 0);
     tx_take(&r->tx);
     if (r->tx.failed != NULL || !core_open(c, &why)) {
+        entries_abandon(c->entries); /* nothing of it was sent yet */
         barrier_close(c->barrier);
         reply_error(r, 503, "the keeper cannot be initialized: %s",
             r->tx.failed != NULL ? r->tx.failed : why);

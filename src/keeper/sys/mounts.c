@@ -377,6 +377,10 @@ static void one_mount(struct request *r, bool auth, bool write)
     struct str path = mount_name(r, auth, &tune);
     struct mount *m;
 
+    if (param(r, "path").len == 0 && !write) { /* "sys/mounts/" */
+        list_mounts(r, auth);
+        return;
+    }
     if (!tune && write) {
         enable(r, auth);
         return;

@@ -55,7 +55,7 @@ static const struct endpoint endpoints[] = {
 
     /* for user interfaces and command lines */
     { "internal/ui/mounts", { READ = sys_ui_mounts }, .flags = OPEN },
-    { "internal/ui/mounts/{path*}", { READ = sys_ui_mount }, .flags = ENDPOINT_ANY },
+    { "internal/ui/mounts/{path*}", { READ = sys_ui_mount }, .flags = OPEN },
     { "internal/ui/resultant-acl", { READ = sys_ui_acl }, .flags = ENDPOINT_ANY },
     { "internal/counters/config", { READ = sys_counters_config } },
     { "internal/counters/activity", { READ = sys_counters_none } },
@@ -83,11 +83,11 @@ static const struct endpoint endpoints[] = {
     { "revoke-prefix/{prefix*}", { WRITE = sys_lease_revoke_prefix }, .flags = SUDO },
     { "revoke-force/{prefix*}", { WRITE = sys_lease_revoke_force }, .flags = SUDO },
 
-    /* response wrapping */
+    /* response wrapping; who has the wrapping token may take what is in it */
     { "wrapping/wrap", { WRITE = wrap_endpoint_wrap } },
-    { "wrapping/unwrap", { WRITE = wrap_endpoint_unwrap } },
-    { "wrapping/rewrap", { WRITE = wrap_endpoint_rewrap } },
-    { "wrapping/lookup", { READ = wrap_endpoint_lookup, WRITE = wrap_endpoint_lookup } },
+    { "wrapping/unwrap", { WRITE = wrap_endpoint_unwrap }, .flags = OPEN },
+    { "wrapping/rewrap", { WRITE = wrap_endpoint_rewrap }, .flags = OPEN },
+    { "wrapping/lookup", { READ = wrap_endpoint_lookup, WRITE = wrap_endpoint_lookup }, .flags = OPEN },
 
     /* audit */
     { "audit", { READ = sys_audit_list }, .flags = SUDO },
