@@ -8,7 +8,8 @@
  *   STORE_LIST     folder 32 | after 32 (zeros: from the start) | most u32          -> STORE_ROWS, without data
  *   STORE_DUE      now i64 | most u32              -> STORE_ROWS, without data
  *   STORE_OLDER    term u32 | most u32             -> STORE_ROWS
- *   STORE_SCAN     after 32 | most u32             -> STORE_ROWS
+ *   STORE_SCAN     after 32 | most u32             -> STORE_ROWS; of one moment: that of the scan from the start (after is zeros), which is
+ *                  held until an answer has no rows, most is 0, or another scan starts
  *   STORE_STATS    empty                           -> STORE_STATED  rows u64 | bytes u64 | free bytes of the disk u64
  *   STORE_TAIL     most u32                        -> STORE_TAILED  size u64 (of the whole journal) | the journal's last bytes
  *   any                                            -> STORE_REFUSED  err id, NUL, sentence

@@ -33,6 +33,7 @@ enum {
 struct service {
     const struct service_options *options;
     struct store *reading;
+    struct store *scanning;
     struct store *writing;
     struct journal *journal;
     struct err
@@ -151,14 +152,23 @@ static int on_older(struct question *q, struct err *err)
     return say_rows(q, store_older(q->service->reading, term, &q->arena, q->rows, (int)most, err));
 }
 
+/* A connection of its own: it may hold a moment while others read what is new. */
 static int on_scan(struct question *q, struct err *err)
 {
+    static const uint8_t start[STORE_ID];
+    struct store *s = q->service->scanning;
     uint8_t after[STORE_ID];
     uint32_t most;
+    int n;
 
     if (!wire_take_bytes(&q->body, after, sizeof(after)) || take_most(q, &most) == -1)
         return malformed(err);
-    return say_rows(q, store_scan(q->service->reading, after, &q->arena, q->rows, (int)most, err));
+    if (memcmp(after, start, STORE_ID) == 0 && store_hold(s, true, err) == -1)
+        return -1;
+    n = most > 0 ? store_scan(s, after, &q->arena, q->rows, (int)most, err) : 0;
+    if (n == 0 && store_hold(s, false, err) == -1)
+        return -1;
+    return say_rows(q, n);
 }
 
 static int on_stats(struct question *q, struct err *err)
@@ -452,6 +462,7 @@ static int open_all(struct service *s, struct err *err)
         err_set(err, ERR_SYSTEM, "store_open", "%s", folder);
     else if ((s->writing = store_open(db, false, err)) != NULL &&
              (s->reading = store_open(db, true, err)) != NULL &&
+             (s->scanning = store_open(db, true, err)) != NULL &&
              (s->journal = journal_open(audit, JOURNAL_SEGMENT, err)) != NULL)
         result = 0;
     free(db);
@@ -483,6 +494,7 @@ int store_serve(
     close(o->write_fd);
     close(o->journal_fd);
     journal_close(s.journal);
+    store_close(s.scanning);
     store_close(s.reading);
     store_close(s.writing);
     return result;

@@ -296,6 +296,17 @@ int store_scan(struct store *s, const uint8_t *after, struct arena *a, struct ro
     return read_rows(s, Q_SCAN, a, out, at_most, STORE_ROWS_BYTES, err);
 }
 
+int store_hold(struct store *s, bool on, struct err *err)
+{
+    bool held = sqlite3_get_autocommit(s->db) == 0;
+
+    if (held && run(s, "COMMIT") != SQLITE_OK)
+        return fail(s, err);
+    if (on && run(s, "BEGIN") != SQLITE_OK)
+        return fail(s, err);
+    return 0;
+}
+
 int store_get_stats(struct store *s, struct store_stats *out, struct err *err)
 {
     int64_t pages = ask_number(s, "PRAGMA page_count");

@@ -59,6 +59,9 @@ int store_older(
 int store_scan(struct store *s, const uint8_t *after, struct arena *a, struct row *out, int at_most,
     struct err *err);
 
+/* Reads from now on see one moment, until it is let go. -1: err. */
+int store_hold(struct store *s, bool on, struct err *err);
+
 enum change_kind {
     CHANGE_PUT = 1,
     CHANGE_DELETE,

@@ -261,6 +261,7 @@ void entries_free(struct entries *e)
     list_each (at, after, &e->batches)
         batch_free(e, list_item(at, struct batch, link));
     cache_free(&e->cache);
+    scratch_free(e->scratch);
     reader_attach(&e->reader, -1);
     buf_free(&e->reader.in);
     buf_free(&e->reader.answer);

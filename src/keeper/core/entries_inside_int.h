@@ -93,7 +93,8 @@ struct entries {
     struct barrier *barrier;
     struct cache cache;
     struct reader reader;
-    struct link *writer; /* NULL: none */
+    struct scratch *scratch; /* instead of a store; NULL: none */
+    struct link *writer;     /* NULL: none */
     uint64_t generation;
     struct list batches; /* oldest first */
     uint64_t number;     /* of the newest batch */
@@ -160,7 +161,13 @@ struct cached *tx_load(struct tx *t, struct str path, uint64_t hash);
 void id_of(struct entries *e, struct str path, uint8_t id[STORE_ID]);
 void folder_id_of(struct entries *e, struct str path, uint8_t id[STORE_ID]);
 
+/* ---- entries_rows.c ---- */
+/* Answers STORE_GET and STORE_LIST as the store would. */
+enum read_result scratch_ask(struct scratch *s, uint16_t type, struct str body, struct str *answer);
+void scratch_free(struct scratch *s);
+
 /* ---- entries_take.c ---- */
+void batch_add(struct entries *e, enum change_kind kind, const struct row *r);
 /* Appends a row to the open batch, sealed now. */
 void batch_put(struct entries *e, struct str path, struct str data, int64_t due);
 void batch_delete(struct entries *e, struct str path);

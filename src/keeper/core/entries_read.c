@@ -174,6 +174,8 @@ enum read_result reader_ask(
 
 enum read_result entries_ask(struct entries *e, uint16_t type, struct str body, struct str *answer)
 {
+    if (e->scratch != NULL)
+        return scratch_ask(e->scratch, type, body, answer);
     if (e->quiet > e->durable)
         return READ_BUSY;
     return reader_ask(&e->reader, type, body, STORE_ROWS, answer);

@@ -41,7 +41,7 @@ static struct batch *newest(struct entries *e)
     return list_item(e->batches.prev, struct batch, link);
 }
 
-static void add_change(struct entries *e, enum change_kind kind, const struct row *r)
+void batch_add(struct entries *e, enum change_kind kind, const struct row *r)
 {
     struct batch *b = newest(e);
     char byte = (char)kind;
@@ -74,7 +74,7 @@ void batch_put(struct entries *e, struct str path, struct str data, int64_t due)
     if (path.at[0] == PLAIN) {
         r.term = UINT32_MAX; /* no key of the barrier's: never old */
         r.data = data;
-        add_change(e, CHANGE_PUT, &r);
+        batch_add(e, CHANGE_PUT, &r);
         return;
     }
     note_term(e);
@@ -85,7 +85,7 @@ void batch_put(struct entries *e, struct str path, struct str data, int64_t due)
     r.term = barrier_term(e->barrier);
     r.name = buf_as_str(&name);
     r.data = buf_as_str(&sealed);
-    add_change(e, CHANGE_PUT, &r);
+    batch_add(e, CHANGE_PUT, &r);
     buf_free(&sealed);
     buf_free(&name);
 }
@@ -95,7 +95,7 @@ void batch_delete(struct entries *e, struct str path)
     struct row r = { 0 };
 
     id_of(e, path, r.id);
-    add_change(e, CHANGE_DELETE, &r);
+    batch_add(e, CHANGE_DELETE, &r);
 }
 
 /* ---- folders ---- */
