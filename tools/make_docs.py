@@ -23,6 +23,11 @@ def commands_page(weir):
     for command in json.loads(ask(weir, "help", "--json")):
         page += [f"## weir {command['name']} {command.get('arguments') or ''}".rstrip(), "",
                  command["help"], ""]
+        if command.get("actions"):
+            page += ["| action | does |", "|---|---|"]
+            page += [f"| `{a['name']}{' ' + a['arguments'] if a.get('arguments') else ''}` | "
+                     f"{cell(a['help'])} |" for a in command["actions"]]
+            page.append("")
         if command.get("details"):
             page += ["```text", command["details"].rstrip(), "```", ""]
         options = command.get("options") or []

@@ -27,8 +27,7 @@ static char *state_of(const char *file)
     return state;
 }
 
-/* Where the blueprint in this folder says that the state is. */
-static char *state_of_blueprint(void)
+char *command_state_here(void)
 {
     return state_of("weir.yaml");
 }
@@ -46,7 +45,7 @@ struct client *command_client(const struct command_line *line, struct err *err)
         found = state_of(line->args[0]);
     if (found != NULL)
         state = found;
-    return client_new(socket, state, state_of_blueprint, err);
+    return client_new(socket, state, command_state_here, err);
 }
 
 static int error_of(const json_t *root, unsigned status, struct err *err)

@@ -13,6 +13,8 @@ enum { CLIENT_TIMEOUT = 60000 };
 
 /* By --socket, --state, $WEIR_STATE or ./weir.yaml; NULL with err. */
 struct client *command_client(const struct command_line *line, struct err *err);
+/* Where the blueprint in this folder says that the state is; the caller frees; NULL: there is none. */
+char *command_state_here(void);
 struct command_question {
     const char *method;
     const char *target;

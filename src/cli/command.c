@@ -231,6 +231,53 @@ static int run_as_json(const struct command_line *line)
     return 0;
 }
 
+/* The first argument is the action; the rest are its own. */
+static int choose_action(struct command_line *line, struct err *err)
+{
+    const struct command *c = line->command;
+    const char *word = line->nargs > 0 ? line->args[0] : "";
+    const char *best = NULL;
+    unsigned least = 3;
+
+    for (const struct action *a = c->actions; a->name != NULL; a++) {
+        unsigned d = str_distance(str_from(word), str_from(a->name));
+
+        if (d == 0)
+            line->action = a;
+        if (d < least) {
+            least = d;
+            best = a->name;
+        }
+    }
+    if (line->action == NULL && best != NULL)
+        return err_set(err, ERR_CONFIG, "action_unknown",
+            "weir %s cannot \"%s\"; did you mean \"weir %s %s\"?", c->name, word, c->name, best);
+    if (line->action == NULL)
+        return err_set(err, ERR_CONFIG, "action_unknown",
+            "weir %s cannot \"%s\"; \"weir help %s\" lists what it can", c->name, word, c->name);
+    line->nargs--;
+    memmove(line->args, line->args + 1, line->nargs * sizeof(line->args[0]));
+    if (line->nargs < line->action->min_args || line->nargs > line->action->max_args)
+        return err_set(err, ERR_CONFIG,
+            line->nargs < line->action->min_args ? "argument_missing" : "argument_extra",
+            "usage: weir %s %s%s%s", c->name, line->action->name,
+            line->action->arguments[0] != '\0' ? " " : "", line->action->arguments);
+    return 0;
+}
+
+static int run_action(struct command_line *line)
+{
+    struct err err;
+
+    if (line->nargs == 0) {
+        help_command(line->command, stdout);
+        return 2;
+    }
+    if (choose_action(line, &err) == -1)
+        return command_fail(line, &err);
+    return line->action->run(line);
+}
+
 int command_main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "help";
@@ -251,6 +298,8 @@ int command_main(int argc, char **argv)
     if (line.help) {
         help_command(command, stdout);
         code = 0;
+    } else if (command->actions != NULL) {
+        code = run_action(&line);
     } else {
         code = command->prints_a_file && line.json ? run_as_json(&line) : command->run(&line);
     }

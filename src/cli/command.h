@@ -32,6 +32,16 @@ struct option {
     }
 
 struct command_line;
+/* One of the things that a command can do: `weir keeper seal`. */
+struct action {
+    const char *name; /* NULL ends the list */
+    const char *arguments;
+    const char *help;
+    unsigned min_args;
+    unsigned max_args;
+    int (*run)(const struct command_line *line); /* line->args begin behind the action */
+};
+
 struct command {
     const char *name;
     const char *arguments; /* "FILE", "[WORD]"; "" for none */
@@ -41,12 +51,14 @@ struct command {
     unsigned min_args;
     unsigned max_args;
     bool prints_a_file; /* a script, a page: with --json it becomes {"command":..., "text":...} */
+    const struct action *actions; /* instead of run: the first argument is one of them; or NULL */
     /* Returns the exit code. */
     int (*run)(const struct command_line *line);
 };
 
 struct command_line {
     const struct command *command;
+    const struct action *action; /* when the command has actions */
     const char *args[COMMAND_ARGS_MAX];
     unsigned nargs;
     bool json;

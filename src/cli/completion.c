@@ -28,6 +28,8 @@ static void bash(void)
             printf(" --%s", o->name);
         if (*c == &command_completion)
             fputs(" bash zsh fish", stdout);
+        for (const struct action *a = (*c)->actions; a != NULL && a->name != NULL; a++)
+            printf(" %s", a->name);
         fputs("\" ;;\n", stdout);
     }
     fputs("        esac\n"
@@ -49,6 +51,17 @@ static void zsh_text(const char *s)
         else
             putchar(*s);
     }
+}
+
+static void zsh_actions(const struct action *actions)
+{
+    fputs(" '1:action:((", stdout);
+    for (const struct action *a = actions; a->name != NULL; a++) {
+        printf("%s%s\\:\"", a == actions ? "" : " ", a->name);
+        zsh_text(a->help);
+        fputs("\"", stdout);
+    }
+    fputs("))' '*:file:_files'", stdout);
 }
 
 static void zsh(void)
@@ -77,6 +90,8 @@ static void zsh(void)
         }
         if (*c == &command_completion)
             fputs(" '1:shell:(bash zsh fish)'", stdout);
+        else if ((*c)->actions != NULL)
+            zsh_actions((*c)->actions);
         else if (is_path((*c)->arguments))
             fputs(" '*:file:_files'", stdout);
         fputs(" ;;\n", stdout);
@@ -111,6 +126,12 @@ static void fish(void)
                 : is_path(o->value) ? " -r -F"
                                     : " -x");
             fish_text(o->help);
+            fputs("'\n", stdout);
+        }
+        for (const struct action *a = (*c)->actions; a != NULL && a->name != NULL; a++) {
+            printf("complete -c weir -f -n '__fish_seen_subcommand_from %s' -a %s -d '", name,
+                a->name);
+            fish_text(a->help);
             fputs("'\n", stdout);
         }
         if (*c == &command_completion)

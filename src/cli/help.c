@@ -37,6 +37,15 @@ void help_command(const struct command *c, FILE *to)
 {
     fprintf(to, "usage: weir %s%s%s [OPTIONS]\n\n%s\n", c->name, c->arguments[0] != '\0' ? " " : "",
         c->arguments, c->help);
+    if (c->actions != NULL)
+        fputc('\n', to);
+    for (const struct action *a = c->actions; a != NULL && a->name != NULL; a++) {
+        char left[64];
+
+        snprintf(left, sizeof(left), "%s%s%s", a->name, a->arguments[0] != '\0' ? " " : "",
+            a->arguments);
+        fprintf(to, "  %-28s %s\n", left, a->help);
+    }
     if (c->details != NULL)
         fprintf(to, "\n%s\n", c->details);
     fputs("\noptions:\n", to);
@@ -51,6 +60,15 @@ static void put_command(struct json *j, const struct command *c)
     json_put_text(j, "arguments", c->arguments);
     json_put_text(j, "help", c->help);
     json_put_text(j, "details", c->details);
+    json_open(j, "actions", '[');
+    for (const struct action *a = c->actions; a != NULL && a->name != NULL; a++) {
+        json_open(j, NULL, '{');
+        json_put_text(j, "name", a->name);
+        json_put_text(j, "arguments", a->arguments);
+        json_put_text(j, "help", a->help);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
     json_open(j, "options", '[');
     for (const struct option *o = c->options; o != NULL && o->name != NULL; o++) {
         json_open(j, NULL, '{');

@@ -48,6 +48,15 @@ static void print_command(const struct command *c)
     fputs(".br\n", stdout);
     roff(c->help);
     putchar('\n');
+    for (const struct action *a = c->actions; a != NULL && a->name != NULL; a++) {
+        fputs(".RS\n.TP\n.B ", stdout);
+        roff(a->name);
+        fputs("\n.I ", stdout);
+        roff(a->arguments[0] != '\0' ? a->arguments : " ");
+        fputs("\n.br\n", stdout);
+        roff(a->help);
+        fputs("\n.RE\n", stdout);
+    }
     if (c->details != NULL) {
         fputs(".RS\n.PP\n.nf\n", stdout);
         roff(c->details);

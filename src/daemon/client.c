@@ -21,7 +21,8 @@ struct client {
     char *socket;
 };
 
-static char *choose_socket(const char *socket_path, const char *state, char *(*find_state)(void))
+static char *choose_socket(
+    const char *name, const char *socket_path, const char *state, char *(*find_state)(void))
 {
     const char *environment = getenv("WEIR_STATE");
     auto_free char *found = NULL;
@@ -34,7 +35,7 @@ static char *choose_socket(const char *socket_path, const char *state, char *(*f
         found = find_state();
         state = found;
     }
-    return xasprintf("%s/admin.sock", state != NULL ? state : "/var/lib/weir");
+    return xasprintf("%s/%s", state != NULL ? state : "/var/lib/weir", name);
 }
 
 static int connect_to(const char *path, struct err *err)
@@ -54,19 +55,19 @@ static int connect_to(const char *path, struct err *err)
         return err_set(err, ERR_DENIED, "client_denied",
             "this user may not use %s: it belongs to the user who started Weir", path);
     err_set(err, ERR_PEER, "client_no_weir",
-        "no Weir runs with the admin socket %s: start one with \"weir serve\", or say which is meant "
+        "no Weir runs with the socket %s: start one with \"weir serve\", or say which is meant "
         "with --state FOLDER",
         path);
     return -1;
 }
 
-struct client *client_new(
-    const char *socket_path, const char *state, char *(*find_state)(void), struct err *err)
+static struct client *new_for(const char *name, const char *socket_path, const char *state,
+    char *(*find_state)(void), struct err *err)
 {
     struct client *c = xcalloc(1, sizeof(*c));
     int fd;
 
-    c->socket = choose_socket(socket_path, state, find_state);
+    c->socket = choose_socket(name, socket_path, state, find_state);
     fd = connect_to(c->socket, err); /* is there anyone? */
     if (fd < 0) {
         client_free(c);
@@ -74,6 +75,18 @@ struct client *client_new(
     }
     close(fd);
     return c;
+}
+
+struct client *client_new(
+    const char *socket_path, const char *state, char *(*find_state)(void), struct err *err)
+{
+    return new_for("admin.sock", socket_path, state, find_state, err);
+}
+
+struct client *client_new_keeper(
+    const char *socket_path, const char *state, char *(*find_state)(void), struct err *err)
+{
+    return new_for("keeper.sock", socket_path, state, find_state, err);
 }
 
 void client_free(struct client *c)
@@ -139,7 +152,7 @@ static int parse_answer(struct buf *in, struct client_answer *out, struct err *e
     if (n <= 0 || (head.framing == H1_LENGTH && in->len - (size_t)n != head.content_length))
         return err_set(err, ERR_PEER, "client_lost", "Weir ended before its answer was complete");
     out->status = head.status;
-    buf_init(&out->body, ANSWER_MAX);
+    buf_init_secret(&out->body, ANSWER_MAX);
     buf_add(&out->body, in->data + n, in->len - (size_t)n);
     return 0;
 }
@@ -154,14 +167,16 @@ int client_ask(
 
     if (fd < 0)
         return -1;
-    buf_init(&request, ANSWER_MAX);
+    buf_init_secret(&request, ANSWER_MAX);
     buf_printf(
         &request, "%s %s HTTP/1.1\r\nHost: weir\r\nConnection: close\r\n", q->method, q->target);
     if (q->accept != NULL)
         buf_printf(&request, "Accept: %s\r\n", q->accept);
+    if (q->token != NULL)
+        buf_printf(&request, "X-Vault-Token: %s\r\n", q->token);
     buf_printf(&request, "Content-Length: %zu\r\n\r\n", q->body.len);
     buf_str(&request, q->body);
-    buf_init(&in, ANSWER_MAX);
+    buf_init_secret(&in, ANSWER_MAX);
     if (send_all(fd, &request) == -1)
         result = err_set(err, ERR_SYSTEM, "client_lost", "the connection to Weir was lost");
     else

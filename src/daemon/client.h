@@ -1,5 +1,6 @@
 /*
- * client - asks a running Weir over its admin socket.  Blocking, for commands.
+ * client - asks a running Weir over its admin socket, or its keeper over that one's.  Blocking, for
+ * commands.
  */
 #ifndef WEIR_DAEMON_CLIENT_H
 #define WEIR_DAEMON_CLIENT_H
@@ -18,19 +19,23 @@ struct client;
  */
 struct client *client_new(
     const char *socket, const char *state, char *(*find_state)(void), struct err *err);
+/* The same for the API of its keeper, keeper.sock in that folder; socket: the path of that one. */
+struct client *client_new_keeper(
+    const char *socket, const char *state, char *(*find_state)(void), struct err *err);
 void client_free(struct client *c); /* NULL is fine */
 /* Where it is connected. */
 const char *client_socket(const struct client *c);
 
 struct client_answer {
     unsigned status;
-    struct buf body; /* the caller frees */
+    struct buf body; /* the caller frees; wiped then */
 };
 
 struct client_question {
     const char *method;
     const char *target;
     const char *accept; /* a header, or NULL */
+    const char *token;  /* of the keeper's API, or NULL */
     struct str body;    /* len 0: none */
     msec_t timeout;     /* for the whole answer */
 };
