@@ -6,6 +6,7 @@
 const struct engine *const engines[] = {
     &engine_approle,
     &engine_cubbyhole,
+    &engine_identity,
     &engine_kv,
     &engine_pki,
     &engine_sys,

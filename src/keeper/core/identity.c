@@ -126,6 +126,12 @@ struct value *entity_new(struct request *r, struct str name)
     return e;
 }
 
+static struct str alias_id_path(struct request *r, const struct value *alias)
+{
+    return entry_path(
+        &r->tx, "identity/alias-id/%.*s", STR_ARG(value_get_text(alias, "id", STR(""))));
+}
+
 void entity_save(struct request *r, struct value *e)
 {
     struct arena *a = &r->arena;
@@ -134,19 +140,28 @@ void entity_save(struct request *r, struct value *e)
     value_set(a, e, STR("updated"), value_text(a, time_text_fine(a, r->now)));
     entry_put_value(&r->tx, entity_path(r, id), e, 0);
     entry_put(&r->tx, name_path(r, value_get_text(e, "name", STR(""))), id, 0);
-    value_each(alias, value_get(e, "aliases")) entry_put(&r->tx,
-        alias_path(r, value_get_text(alias, "mount_accessor", STR("")),
-            value_get_text(alias, "name", STR(""))),
-        id, 0);
+    value_each(alias, value_get(e, "aliases"))
+    {
+        entry_put(&r->tx,
+            alias_path(r, value_get_text(alias, "mount_accessor", STR("")),
+                value_get_text(alias, "name", STR(""))),
+            id, 0);
+        entry_put(&r->tx, alias_id_path(r, alias), id, 0);
+    }
 }
 
 void entity_forget(struct request *r, const struct value *e)
 {
     entry_delete(&r->tx, entity_path(r, value_get_text(e, "id", STR(""))));
     entry_delete(&r->tx, name_path(r, value_get_text(e, "name", STR(""))));
-    value_each(alias, value_get(e, "aliases"))
-        entry_delete(&r->tx, alias_path(r, value_get_text(alias, "mount_accessor", STR("")),
-                                 value_get_text(alias, "name", STR(""))));
+    value_each(alias, value_get(e, "aliases")) alias_forget(r, alias);
+}
+
+void alias_forget(struct request *r, const struct value *alias)
+{
+    entry_delete(&r->tx, alias_path(r, value_get_text(alias, "mount_accessor", STR("")),
+                             value_get_text(alias, "name", STR(""))));
+    entry_delete(&r->tx, alias_id_path(r, alias));
 }
 
 void entity_forget_name(struct request *r, struct str name)
@@ -154,8 +169,38 @@ void entity_forget_name(struct request *r, struct str name)
     entry_delete(&r->tx, name_path(r, name));
 }
 
-void entity_add_alias(struct request *r, struct value *e, const struct mount *m, struct str name,
-    const struct value *metadata)
+struct value *entity_load_alias_id(struct request *r, struct str id)
+{
+    struct str entity;
+
+    if (!is_id(id) ||
+        !entry_get(&r->tx, entry_path(&r->tx, "identity/alias-id/%.*s", STR_ARG(id)), &entity))
+        return NULL;
+    return entity_load(r, entity);
+}
+
+struct value *entity_alias_at(const struct value *e, struct str accessor)
+{
+    value_each(alias, value_get(e, "aliases"))
+    {
+        if (str_eq(value_get_text(alias, "mount_accessor", STR("")), accessor))
+            return alias;
+    }
+    return NULL;
+}
+
+struct value *entity_alias_of_id(const struct value *e, struct str id)
+{
+    value_each(alias, value_get(e, "aliases"))
+    {
+        if (str_eq(value_get_text(alias, "id", STR("")), id))
+            return alias;
+    }
+    return NULL;
+}
+
+struct value *entity_add_alias(struct request *r, struct value *e, const struct mount *m,
+    struct str name, const struct value *metadata)
 {
     struct arena *a = &r->arena;
     struct value *alias = value_map(a);
@@ -166,6 +211,7 @@ void entity_add_alias(struct request *r, struct value *e, const struct mount *m,
     value_put(alias, "metadata", metadata != NULL ? value_copy(a, metadata) : value_null(a));
     value_put_text(a, alias, "created", time_text_fine(a, r->now));
     value_add(value_get(e, "aliases"), alias);
+    return alias;
 }
 
 bool identity_of_login(struct request *r, const struct mount *m, struct str alias,

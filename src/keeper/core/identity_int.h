@@ -2,8 +2,8 @@
  * identity - who stands behind tokens: entities, and the aliases by which auth mounts know them.
  *
  * An entity is made at the first login of an alias (a name at an auth mount).  A disabled entity's tokens are refused from
- * that moment on.  Entries: "identity/entity/<id>", "identity/name/<base64url of the name>" and
- * "identity/alias/<mount accessor>/<base64url of the name>", both with an id in them.
+ * that moment on.  Entries: "identity/entity/<id>", "identity/name/<base64url of the name>",
+ * "identity/alias/<mount accessor>/<base64url of the name>" and "identity/alias-id/<id>", each with the entity's id in it.
  */
 #ifndef WEIR_KEEPER_CORE_IDENTITY_INT_H
 #define WEIR_KEEPER_CORE_IDENTITY_INT_H

@@ -17,10 +17,16 @@ struct str alias_path(struct request *r, struct str accessor, struct str name);
 struct value *entity_load(struct request *r, struct str id);
 struct value *entity_load_name(struct request *r, struct str name);
 struct value *entity_load_alias(struct request *r, struct str accessor, struct str name);
+struct value *entity_load_alias_id(struct request *r, struct str id);
+/* Its alias at a mount (one at most), and by id; NULL. */
+struct value *entity_alias_at(const struct value *e, struct str accessor);
+struct value *entity_alias_of_id(const struct value *e, struct str id);
+/* How the alias is found; the entity itself stays as it is. */
+void alias_forget(struct request *r, const struct value *alias);
 /* Not saved. name len 0: one is drawn. */
 struct value *entity_new(struct request *r, struct str name);
-void entity_add_alias(struct request *r, struct value *e, const struct mount *m, struct str name,
-    const struct value *metadata);
+struct value *entity_add_alias(struct request *r, struct value *e, const struct mount *m,
+    struct str name, const struct value *metadata);
 /* With its names. A name or alias that it no longer has is the caller's to forget. */
 void entity_save(struct request *r, struct value *e);
 void entity_forget(struct request *r, const struct value *e);
