@@ -128,6 +128,7 @@ bool core_open(struct core *c, const char **why)
 {
     *why = "the store cannot be read";
     if (mounts_load(c) && quotas_load(c) && audit_start(c->audit, why)) {
+        barrier_derive(c->barrier, "cluster id", c->cluster_id);
         c->state = CORE_OPEN;
         c->stale = false;
         c->opened = core_wall(c) / 1000;
@@ -302,13 +303,7 @@ struct audit *core_audit(struct core *c)
 
 struct str core_cluster_id(struct core *c, struct arena *a)
 {
-    uint8_t drawn[BARRIER_KEY];
-    struct str hex;
-
-    barrier_derive(c->barrier, "cluster id", drawn);
-    hex = encode_hex(a, (struct str){ (const char *)drawn, 16 });
-    return str_from(arena_printf(
-        a, "%.8s-%.4s-%.4s-%.4s-%.12s", hex.at, hex.at + 8, hex.at + 12, hex.at + 16, hex.at + 20));
+    return encode_uuid(a, c->cluster_id);
 }
 
 void core_let_recover(struct core *c, bool without_token)

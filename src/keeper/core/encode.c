@@ -76,15 +76,29 @@ bool decode_hex(struct arena *a, struct str text, struct str *bytes)
     return true;
 }
 
+struct str encode_uuid(struct arena *a, const uint8_t bytes[16])
+{
+    static const uint8_t dash_before[16] = { [4] = 1, [6] = 1, [8] = 1, [10] = 1 };
+    static const char digits[] = "0123456789abcdef";
+    char *to = arena_alloc(a, 37);
+    size_t len = 0;
+
+    for (size_t i = 0; i < 16; i++) {
+        if (dash_before[i])
+            to[len++] = '-';
+        to[len++] = digits[bytes[i] >> 4];
+        to[len++] = digits[bytes[i] & 15];
+    }
+    to[len] = '\0';
+    return (struct str){ to, len };
+}
+
 struct str random_uuid(struct arena *a)
 {
-    unsigned char bytes[16];
-    char hex[33];
+    uint8_t bytes[16];
 
     random_bytes(bytes, sizeof(bytes));
-    sodium_bin2hex(hex, sizeof(hex), bytes, sizeof(bytes));
-    return str_from(
-        arena_printf(a, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20));
+    return encode_uuid(a, bytes);
 }
 
 struct str random_base62(struct arena *a, size_t n)

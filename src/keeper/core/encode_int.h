@@ -22,6 +22,7 @@ bool decode_base64url(struct arena *a, struct str text, struct str *bytes);
 struct str encode_hex(struct arena *a, struct str bytes); /* lower case */
 bool decode_hex(struct arena *a, struct str text, struct str *bytes);
 
+struct str encode_uuid(struct arena *a, const uint8_t bytes[16]);
 /* "2c1ff5a0-93c0-8f5d-5a0c-1d9b2c3d4e5f": 16 random bytes. */
 struct str random_uuid(struct arena *a);
 /* n characters of [0-9A-Za-z], each drawn evenly. */

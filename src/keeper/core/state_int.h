@@ -87,7 +87,7 @@ struct core {
     struct rekey *rekey;
     struct root_attempt *root_attempt;
     struct lockouts *lockouts; /* NULL until a login failed; lockout.c */
-    struct tokens *tokens; /* NULL until a token was looked at since the unseal */
+    struct tokens *tokens;     /* NULL until a token was looked at since the unseal */
     enum core_state state;
     bool open_recovery; /* rekey and generate-root need no token, as before Vault 2 */
     bool stale;         /* mounts or quotas must be read anew, as soon as the store answers */
@@ -107,7 +107,8 @@ struct core {
     uint64_t records; /* the newest audit record of the open batch */
     struct timer tick;
     struct timer late;
-    int64_t opened; /* seconds since 1970: when it was unsealed */
+    uint8_t cluster_id[BARRIER_KEY]; /* its first 16 bytes */
+    int64_t opened;                  /* seconds since 1970: when it was unsealed */
     struct core_counters counters;
 };
 
