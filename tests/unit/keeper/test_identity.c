@@ -1,0 +1,164 @@
+/*
+ * Entities through a whole core: made by logins, named, disabled, and what their policies add to a token.
+ */
+#include "check.h"
+#include "core_fixture.h"
+
+static struct core_fixture f;
+
+static char *text_at(const char *path)
+{
+    return arena_strdup(&f.arena, arena_str(&f.arena, core_text(&f, path)).at);
+}
+
+static int ask(enum operation op, const char *path, const char *json)
+{
+    return core_call(&f, op, path, f.root, json);
+}
+
+static const char *at(const char *fmt, const char *a)
+{
+    return arena_printf(&f.arena, "%s%s", fmt, a);
+}
+
+static char *token;
+static char *entity;
+static char *accessor;
+
+static void a_login_makes_an_entity(void)
+{
+    CHECK_U64(ask(OP_WRITE, "sys/auth/userpass", "{\"type\":\"userpass\"}"), 204);
+    CHECK_U64(ask(OP_READ, "sys/auth", NULL), 200);
+    accessor = arena_strdup(&f.arena,
+        arena_str(&f.arena,
+            value_get_text(value_get(core_at(&f, "data"), "userpass/"), "accessor", STR("")))
+            .at);
+    CHECK(strlen(accessor) > 9);
+    CHECK_U64(ask(OP_WRITE, "auth/userpass/users/joe", "{\"password\":\"pw\"}"), 204);
+    CHECK_U64(
+        core_call(&f, OP_WRITE, "auth/userpass/login/joe", NULL, "{\"password\":\"pw\"}"), 200);
+    token = text_at("auth.client_token");
+    entity = text_at("auth.entity_id");
+    CHECK_U64(ask(OP_READ, at("identity/entity/id/", entity), NULL), 200);
+    CHECK_STR(core_text(&f, "data.aliases.0.name"), "joe");
+    CHECK_STR(core_text(&f, "data.aliases.0.mount_accessor"), accessor);
+    CHECK_STR(core_text(&f, "data.aliases.0.mount_type"), "userpass");
+    CHECK_STR(core_text(&f, "data.aliases.0.canonical_id"), entity);
+    CHECK_STR(core_text(&f, "data.disabled"), "false");
+    CHECK_U64(ask(OP_LIST, "identity/entity/id", NULL), 200);
+    CHECK_STR(core_text(&f, "data.keys.0"), entity);
+}
+
+static void its_policies_add_to_its_tokens(void)
+{
+    CHECK_U64(core_call(&f, OP_LIST, "auth/userpass/users", token, NULL), 403);
+    CHECK_U64(ask(OP_WRITE, "sys/policies/acl/users",
+                  "{\"policy\":\"path \\\"auth/userpass/users\\\" "
+                  "{ capabilities = [\\\"list\\\"] }\"}"),
+        204);
+    CHECK_U64(
+        ask(OP_WRITE, at("identity/entity/id/", entity),
+            "{\"name\":\"Joe Doe/1\",\"policies\":[\"users\"],\"metadata\":{\"team\":\"a\"}}"),
+        204);
+    CHECK_U64(core_call(&f, OP_LIST, "auth/userpass/users", token, NULL), 200);
+    CHECK_U64(core_call(&f, OP_READ, "auth/token/lookup-self", token, NULL), 200);
+    CHECK_STR(core_text(&f, "data.identity_policies.0"), "users");
+    CHECK_STR(core_text(&f, "data.policies.0"), "default");
+    CHECK_U64(
+        core_call(&f, OP_WRITE, "auth/userpass/login/joe", NULL, "{\"password\":\"pw\"}"), 200);
+    CHECK_STR(core_text(&f, "auth.entity_id"), entity);
+    CHECK_STR(core_text(&f, "auth.identity_policies.0"), "users");
+    CHECK_STR(core_text(&f, "auth.policies.1"), "users");
+    CHECK_STR(core_text(&f, "auth.token_policies.0"), "default");
+    CHECK_U64(ask(OP_WRITE, at("identity/entity/id/", entity), "{\"policies\":[\"Root\"]}"), 400);
+}
+
+static void it_is_found_by_name_and_alias(void)
+{
+    CHECK_U64(ask(OP_WRITE, "identity/lookup/entity", "{\"name\":\"Joe Doe/1\"}"), 200);
+    CHECK_STR(core_text(&f, "data.id"), entity);
+    CHECK_U64(ask(OP_WRITE, "identity/lookup/entity",
+                  arena_printf(&f.arena, "{\"alias_name\":\"joe\",\"alias_mount_accessor\":\"%s\"}",
+                      accessor)),
+        200);
+    CHECK_STR(core_text(&f, "data.metadata.team"), "a");
+    CHECK_U64(ask(OP_WRITE, "identity/lookup/entity", "{\"name\":\"none\"}"), 204);
+    CHECK_U64(ask(OP_WRITE, "identity/lookup/entity", "{}"), 400);
+    CHECK_U64(ask(OP_LIST, "identity/entity/name", NULL), 200);
+    CHECK_STR(core_text(&f, "data.keys.0"), "Joe Doe/1");
+    CHECK_U64(ask(OP_WRITE, "identity/entity", "{\"name\":\"other\"}"), 200);
+    CHECK_U64(ask(OP_WRITE, "identity/entity", "{\"name\":\"other\",\"policies\":\"x\"}"), 204);
+    CHECK_U64(ask(OP_READ, "identity/entity/name/other", NULL), 200);
+    CHECK_STR(core_text(&f, "data.policies.0"), "x");
+}
+
+static void aliases_are_made_moved_and_removed(void)
+{
+    char *other;
+    char *alias;
+
+    CHECK_U64(ask(OP_READ, "identity/entity/name/other", NULL), 200);
+    other = text_at("data.id");
+    CHECK_U64(ask(OP_WRITE, "identity/entity-alias",
+                  arena_printf(&f.arena,
+                      "{\"name\":\"ann\",\"canonical_id\":\"%s\",\"mount_accessor\":\"%s\"}", other,
+                      accessor)),
+        200);
+    alias = text_at("data.id");
+    CHECK_U64(ask(OP_READ, at("identity/entity-alias/id/", alias), NULL), 200);
+    CHECK_STR(core_text(&f, "data.canonical_id"), other);
+    CHECK_U64(ask(OP_WRITE, "auth/userpass/users/ann", "{\"password\":\"pw\"}"), 204);
+    CHECK_U64(
+        core_call(&f, OP_WRITE, "auth/userpass/login/ann", NULL, "{\"password\":\"pw\"}"), 200);
+    CHECK_STR(core_text(&f, "auth.entity_id"), other);
+    CHECK_U64(ask(OP_WRITE, "identity/entity-alias",
+                  arena_printf(&f.arena,
+                      "{\"name\":\"bob\",\"canonical_id\":\"%s\",\"mount_accessor\":\"%s\"}", other,
+                      accessor)),
+        400);
+    CHECK_U64(ask(OP_WRITE, "identity/entity/merge",
+                  arena_printf(&f.arena, "{\"to_entity_id\":\"%s\",\"from_entity_ids\":[\"%s\"]}",
+                      entity, other)),
+        400);
+    CHECK_U64(ask(OP_DELETE, at("identity/entity-alias/id/", alias), NULL), 204);
+    CHECK_U64(ask(OP_READ, at("identity/entity-alias/id/", alias), NULL), 404);
+    CHECK_U64(ask(OP_WRITE, "identity/entity/merge",
+                  arena_printf(&f.arena, "{\"to_entity_id\":\"%s\",\"from_entity_ids\":[\"%s\"]}",
+                      entity, other)),
+        204);
+    CHECK_U64(ask(OP_READ, at("identity/entity/id/", other), NULL), 404);
+    CHECK_U64(ask(OP_READ, at("identity/entity/id/", entity), NULL), 200);
+    CHECK_STR(core_text(&f, "data.policies.1"), "x");
+}
+
+static void a_disabled_entity_is_refused_at_once(void)
+{
+    CHECK_U64(core_call(&f, OP_READ, "auth/token/lookup-self", token, NULL), 200);
+    CHECK_U64(ask(OP_WRITE, at("identity/entity/id/", entity), "{\"disabled\":true}"), 204);
+    CHECK_U64(core_call(&f, OP_READ, "auth/token/lookup-self", token, NULL), 403);
+    CHECK_U64(
+        core_call(&f, OP_WRITE, "auth/userpass/login/joe", NULL, "{\"password\":\"pw\"}"), 403);
+    CHECK_U64(ask(OP_WRITE, at("identity/entity/id/", entity), "{\"disabled\":false}"), 204);
+    CHECK_U64(core_call(&f, OP_READ, "auth/token/lookup-self", token, NULL), 200);
+    CHECK_U64(ask(OP_DELETE, at("identity/entity/id/", entity), NULL), 204);
+    CHECK_U64(core_call(&f, OP_READ, "auth/token/lookup-self", token, NULL), 403);
+}
+
+static const struct check_case cases[] = {
+    CASE(a_login_makes_an_entity),
+    CASE(its_policies_add_to_its_tokens),
+    CASE(it_is_found_by_name_and_alias),
+    CASE(aliases_are_made_moved_and_removed),
+    CASE(a_disabled_entity_is_refused_at_once),
+};
+
+int main(void)
+{
+    int bad;
+
+    core_fixture_use_clock();
+    core_fixture_open(&f);
+    bad = check_run(cases, sizeof(cases) / sizeof(cases[0]));
+    core_fixture_close(&f);
+    return bad;
+}
