@@ -147,6 +147,14 @@ static bool is_raw(const struct making *m)
     return false;
 }
 
+static bool is_deeper(const struct value *v, unsigned most)
+{
+    if (v->first != NULL && most == 0)
+        return true;
+    value_each(it, v) if (it->first != NULL && is_deeper(it, most - 1)) return true;
+    return false;
+}
+
 static bool take_json(struct making *m, struct str body)
 {
     struct err err = { 0 };
@@ -156,6 +164,8 @@ static bool take_json(struct making *m, struct str body)
         return vault_refuse(m->refusal, 400, "error parsing JSON: %s", err.text);
     if (v->kind != VALUE_MAP && v->kind != VALUE_NULL)
         return vault_refuse(m->refusal, 400, "error parsing JSON: expected an object");
+    if (is_deeper(v, VAULT_DEPTH_MAX))
+        return vault_refuse(m->refusal, 400, "error parsing JSON: nested too deep");
     m->body = v->kind == VALUE_MAP ? v : NULL;
     return true;
 }

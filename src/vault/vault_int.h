@@ -18,9 +18,12 @@
 #include "base/value.h"
 #include "http/server.h"
 
+/* A body has room to be wrapped: in a request up to VALUE_DEPTH_MAX and VALUE_NODES_MAX, and in the
+ * core's answer. */
 enum {
-    VAULT_BODY_MAX = 32 << 20,             /* bytes of a request's body: Vault's max_request_size */
-    VAULT_NODES_MAX = 500000,              /* values in it */
+    VAULT_BODY_MAX = 32 << 20, /* bytes of a request's body: Vault's max_request_size */
+    VAULT_NODES_MAX = 900000,  /* values in it */
+    VAULT_DEPTH_MAX = 48,
     VAULT_CERTIFICATES_MAX = 10,           /* of a client's chain */
     VAULT_TOKEN_MAX = 8 << 10,             /* bytes */
     VAULT_QUERY_MAX = 256,                 /* parameters */
