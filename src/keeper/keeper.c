@@ -172,7 +172,19 @@ void keeper_attach_signer(struct keeper *k, int fd)
     keeper_attach_edge(k, fd);
 }
 
-/* ---- what the core is given ---- */
+/* ---- what the core is given, and gives ---- */
+
+/* The key of a certificate that the core issued for the edge. */
+static bool take_tls_key(void *arg, struct str pem)
+{
+    struct keeper *k = arg;
+    struct err err;
+    struct key *key = k->nkeys < KEYS_MAX ? key_parse(k->tools, pem, &err) : NULL;
+
+    if (key != NULL)
+        add_key(k, key);
+    return key != NULL;
+}
 
 void keeper_attach_api(struct keeper *k, int fd)
 {
@@ -327,6 +339,7 @@ struct keeper *keeper_new(struct loop *l)
     k->loop = l;
     k->tools = key_tools_new();
     k->core = core_new(l);
+    core_on_tls_key(k->core, take_tls_key, k);
     list_init(&k->edges);
     return k;
 }

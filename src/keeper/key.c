@@ -324,6 +324,14 @@ struct key *key_read(struct key_tools *t, int fd, struct err *err)
     return pkey != NULL ? key_new(t, pkey, err) : NULL;
 }
 
+struct key *key_parse(struct key_tools *t, struct str pem, struct err *err)
+{
+    EVP_PKEY *pkey = NULL;
+
+    parse_pem(t, pem.at, pem.len, &pkey, err);
+    return pkey != NULL ? key_new(t, pkey, err) : NULL;
+}
+
 void key_free(struct key *k)
 {
     if (k == NULL)

@@ -22,6 +22,7 @@ void key_tools_free(struct key_tools *t);
 
 /* PKCS#8, SEC1 or PKCS#1, not encrypted. err ids keeper_key_read, keeper_key. */
 struct key *key_read(struct key_tools *t, int fd, struct err *err);
+struct key *key_parse(struct key_tools *t, struct str pem, struct err *err);
 void key_free(struct key *k); /* wipes it */
 
 const uint8_t *key_id(const struct key *k); /* TLS_KEY_ID bytes */

@@ -41,6 +41,9 @@ void core_request(
 void core_order(
     struct core *c, struct str bytes, void (*answer)(void *arg, struct str bytes), void *arg);
 
+/* Who signs TLS takes the keys of certificates that the core issues for the edge (PEM, PKCS#8). */
+void core_on_tls_key(struct core *c, bool (*take)(void *arg, struct str pem), void *arg);
+
 bool core_is_sealed(const struct core *c);
 bool core_is_initialized(const struct core *c);
 struct loop *core_loop(struct core *c);

@@ -89,6 +89,12 @@ static int status_of(const struct call *call, struct str bytes)
     return bytes.len >= 2 ? b[0] | b[1] << 8 : call->r.reply.status;
 }
 
+void core_on_tls_key(struct core *c, bool (*take)(void *arg, struct str pem), void *arg)
+{
+    c->take_tls_key = take;
+    c->tls_key_arg = arg;
+}
+
 /* ---- orders ---- */
 
 struct order {

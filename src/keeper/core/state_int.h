@@ -69,6 +69,7 @@ struct mounts;       /* mounts.c */
 struct workers;      /* work.c */
 struct acls;         /* acls.c */
 struct seals;        /* seals.c: configuration, and what is under way with shares */
+struct backups; /* seal/backup.c */
 struct quotas;       /* sys/quota.c */
 struct rekey;        /* sys/rekey.c: new shares under way */
 struct root_attempt; /* sys/generate_root.c: a root token under way */
@@ -84,11 +85,14 @@ struct core {
     struct acls *acls;
     struct seals *seals;
     struct quotas *quotas;
+    struct backups *backups; /* seal/backup.c; NULL until one is made or taken */
     struct rekey *rekey;
     struct root_attempt *root_attempt;
     struct lockouts *lockouts; /* NULL until a login failed; lockout.c */
     struct tokens *tokens;     /* NULL until a token was looked at since the unseal */
     enum core_state state;
+    bool (*take_tls_key)(void *arg, struct str pem); /* see core_on_tls_key(); NULL: nobody */
+    void *tls_key_arg;
     bool open_recovery; /* rekey and generate-root need no token, as before Vault 2 */
     bool stale;         /* mounts or quotas must be read anew, as soon as the store answers */
     bool hurry;         /* background work has more to do */

@@ -17,7 +17,7 @@ enum { LENGTH_LEAST = 8, LENGTH_MOST = 1024, POLICY_MOST = 1 << 20 };
 
 /* ---- requests within a request ---- */
 
-static struct request *ask(struct request *r, enum operation op, struct str path,
+struct request *managed_ask(struct request *r, enum operation op, struct str path,
     struct value *body, const struct value *parsed)
 {
     struct call *call = call_new(r->core);
@@ -33,8 +33,7 @@ static struct request *ask(struct request *r, enum operation op, struct str path
     return in;
 }
 
-/* Its refusal is ours. */
-static bool went_well(struct request *r, const struct request *in)
+bool managed_went_well(struct request *r, const struct request *in)
 {
     const struct value *errors = in->reply.errors;
 
@@ -46,12 +45,11 @@ static bool went_well(struct request *r, const struct request *in)
     return false;
 }
 
-/* Asked, answered, and nothing of the answer is wanted. */
-static bool done(struct request *r, enum operation op, struct str path, struct value *body,
+bool managed_done(struct request *r, enum operation op, struct str path, struct value *body,
     const struct value *parsed)
 {
-    struct request *in = ask(r, op, path, body, parsed);
-    bool ok = went_well(r, in);
+    struct request *in = managed_ask(r, op, path, body, parsed);
+    bool ok = managed_went_well(r, in);
 
     request_free(in);
     return ok;
@@ -80,16 +78,15 @@ static void become(struct request *r, enum operation op, struct str path, struct
         reply_error(r, 404, "the engine at %.*s has no %.*s", STR_ARG(m->path), STR_ARG(path));
 }
 
-static bool from_control(struct request *r)
+bool managed_from_control(struct request *r)
 {
     if (!r->inside)
         reply_error(r, 404, "1 error occurred:\n\t* unsupported path\n\n");
     return r->inside;
 }
 
-/* An engine of that type at that mount; made when there is none. */
-static bool engine_is_there(
-    struct request *r, struct str mount, const char *type, const char *version)
+bool managed_engine(
+    struct request *r, struct str mount, const char *type, const char *version, int64_t max_ttl)
 {
     struct arena *a = &r->arena;
     struct str path = str_from(arena_printf(a, "%.*s/", STR_ARG(mount)));
@@ -154,14 +151,14 @@ void sys_managed_policy(struct request *r)
     struct value *body = value_map(a);
     struct str text;
 
-    if (!from_control(r))
+    if (!managed_from_control(r))
         return;
     text = policy_text(r, rules);
     value_put(policy, "rules", rules != NULL ? value_copy(a, rules) : value_list(a));
     value_put_text(a, policy, "text", text);
     value_put(parsed, "policy", policy);
     value_put_text(a, body, "policy", text);
-    if (done(r, OP_WRITE,
+    if (managed_done(r, OP_WRITE,
             str_from(arena_printf(a, "sys/policies/acl/%.*s", STR_ARG(param(r, "name")))), body,
             parsed))
         reply_data(r, value_map(a));
@@ -199,21 +196,21 @@ void sys_managed_key(struct request *r)
     int status;
     bool same;
 
-    if (!from_control(r))
+    if (!managed_from_control(r))
         return;
     field_text(r, "mount", &w.mount);
     field_text(r, "type", &w.type);
     field_int(r, "rotate", &w.rotate);
     field_bool(r, "exportable", &w.exportable);
-    if (refused(r) || !engine_is_there(r, w.mount, "transit", NULL))
+    if (refused(r) || !managed_engine(r, w.mount, "transit", NULL, 0))
         return;
     path = str_from(arena_printf(a, "%.*s/keys/%.*s", STR_ARG(w.mount), STR_ARG(param(r, "name"))));
-    in = ask(r, OP_READ, path, NULL, NULL);
+    in = managed_ask(r, OP_READ, path, NULL, NULL);
     status = in->reply.status;
     data = in->reply.data;
     same = status == 200 && str_eq(value_get_text(data, "type", STR("")), w.type);
     if (status != 404 && status != 200) {
-        went_well(r, in);
+        managed_went_well(r, in);
     } else if (status == 200 && !same) {
         reply_error(r, 400, "there is a key of this name already, of the type %.*s",
             STR_ARG(value_get_text(data, "type", STR("?"))));
@@ -254,10 +251,10 @@ static bool read_secret(struct request *r, const struct secret_wish *w, struct s
     struct arena *a = &r->arena;
     struct str path =
         str_from(arena_printf(a, "%.*s/data/%.*s", STR_ARG(w->mount), STR_ARG(w->path)));
-    struct request *in = ask(r, OP_READ, path, NULL, NULL);
+    struct request *in = managed_ask(r, OP_READ, path, NULL, NULL);
     const struct value *data = in->reply.data;
     const struct value *values = value_get(data, "data");
-    bool ok = in->reply.status == 404 || went_well(r, in);
+    bool ok = in->reply.status == 404 || managed_went_well(r, in);
 
     *s = (struct secret_state){ 0 };
     /* A version that was deleted is a 404 with its metadata. */
@@ -311,10 +308,10 @@ static bool write_secret(struct request *r, const struct secret_wish *w, struct 
     value_put(body, "data", s->values);
     value_put_i64(a, options, "cas", s->version);
     value_put(body, "options", options);
-    in = ask(r, OP_WRITE,
+    in = managed_ask(r, OP_WRITE,
         str_from(arena_printf(a, "%.*s/data/%.*s", STR_ARG(w->mount), STR_ARG(w->path))), body,
         NULL);
-    ok = went_well(r, in);
+    ok = managed_went_well(r, in);
     if (ok)
         s->version = value_get_i64(in->reply.data, "version", 0);
     request_free(in);
@@ -350,7 +347,7 @@ void sys_managed_secret(struct request *r)
     bool known;
     bool due;
 
-    if (!from_control(r))
+    if (!managed_from_control(r))
         return;
     field_text(r, "mount", &w.mount);
     field_text(r, "path", &w.path);
@@ -358,7 +355,7 @@ void sys_managed_secret(struct request *r)
     field_text(r, "generate", &w.generate);
     field_int(r, "length", &w.length);
     field_int(r, "rotate", &w.rotate);
-    if (refused(r) || !engine_is_there(r, w.mount, "kv", "2") || !read_secret(r, &w, &s))
+    if (refused(r) || !managed_engine(r, w.mount, "kv", "2", 0) || !read_secret(r, &w, &s))
         return;
     generates = !str_is(w.generate, "none");
     due = is_due(r, &w, row, &known) && s.there;

@@ -138,6 +138,22 @@ static const struct endpoint endpoints[] = {
         .flags = SUDO },
     { "plugins/reload/backend", { WRITE = sys_step_down }, .flags = SUDO },
 
+    /* backups, and proofs that they can be restored */
+    { "weir/backup", { WRITE = sys_backup_begin }, .flags = APPROVE },
+    { "weir/backup/config", { READ = sys_backup_config_read, WRITE = sys_backup_config_write }, .flags = SUDO },
+    { "weir/backup/{id}", { DELETE = sys_backup_cancel }, .flags = SUDO },
+    { "weir/backup/{id}/{number}", { READ = sys_backup_piece }, .flags = SUDO },
+    { "weir/restore", { WRITE = sys_restore_begin }, .flags = ANYONE },
+    { "weir/restore/{id}", { DELETE = sys_restore_cancel }, .flags = ANYONE },
+    { "weir/restore/{id}/finish", { WRITE = sys_restore_finish }, .flags = ANYONE },
+    { "weir/restore/{id}/{offset}", { WRITE = sys_restore_feed }, .flags = ANYONE | ENDPOINT_RAW },
+    { "weir/drill", { WRITE = sys_drill_begin }, .flags = SUDO },
+    { "weir/drill/{id}", { DELETE = sys_drill_cancel }, .flags = SUDO },
+    { "weir/drill/{id}/finish", { WRITE = sys_drill_finish }, .flags = SUDO },
+    { "weir/drill/{id}/{offset}", { WRITE = sys_drill_feed }, .flags = SUDO | ENDPOINT_RAW },
+    { "storage/raft/snapshot", { READ = sys_snapshot_read, WRITE = sys_snapshot_write }, .flags = APPROVE },
+    { "storage/raft/snapshot-force", { WRITE = sys_snapshot_write }, .flags = SUDO },
+
     /* looking at it */
     { "metrics", { READ = sys_metrics } },
     { "host-info", { READ = sys_host_info } },
@@ -147,6 +163,7 @@ static const struct endpoint endpoints[] = {
     { "weir/managed/policy/{name}", { WRITE = sys_managed_policy } },
     { "weir/managed/key/{name}", { WRITE = sys_managed_key } },
     { "weir/managed/secret/{name}", { WRITE = sys_managed_secret } },
+    { "weir/managed/certificate/{name}", { WRITE = sys_managed_certificate } },
     { 0 },
 };
 /* clang-format on */
