@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "keeper/core/identity_store_int.h"
 #include "keeper/core/state_int.h"
 
 enum { BUCKETS = 1024, ACLS_MAX = 2048, ACLS_BYTES = 64 << 20, NAMES_MAX = 1 << 16 };
@@ -15,6 +16,7 @@ struct kept {
     struct kept *next;
     struct acl *acl;
     uint64_t after; /* the batch in which its policies became what they are */
+    bool templated; /* another entity with these policies may do other things */
     size_t len;
     char names[];
 };
@@ -65,10 +67,12 @@ static void add_names(struct buf *to, const struct value *list)
 }
 
 /* A policy that cannot be compiled must not leave out its denials: the request fails. */
-static void add_policy(struct request *r, struct acl *acl, struct str name)
+static void add_policy(
+    struct request *r, struct kept *k, struct acl *acl, const struct token *t, struct str name)
 {
     const char *why = NULL;
     struct value *v;
+    struct value *rules;
 
     if (str_is(name, "root")) {
         acl_add_root(acl);
@@ -76,21 +80,24 @@ static void add_policy(struct request *r, struct acl *acl, struct str name)
     }
     v = policy_builtin(&r->arena, name);
     if (v == NULL)
-        v = policy_builtin(&r->arena, name);
-    if (v == NULL)
         v = entry_get_value(&r->tx, entry_path(&r->tx, "policy/%.*s", STR_ARG(name)));
-    if (v != NULL && !acl_add(acl, value_get(v, "rules"), &why) && r->tx.failed == NULL)
+    rules = value_get(v, "rules");
+    if (policy_has_templates(rules)) {
+        k->templated = true;
+        rules = policy_fill(&r->arena, rules, entity_load(r, t->entity));
+    }
+    if (v != NULL && !acl_add(acl, rules, &why) && r->tx.failed == NULL)
         r->tx.failed = "a policy of the token cannot be read";
 }
 
-static struct acl *compile(struct request *r, const struct token *t)
+static void compile(struct request *r, struct kept *k, const struct token *t)
 {
     struct acl *acl = acl_new();
 
-    value_each(it, t->policies) add_policy(r, acl, it->text);
-    value_each(it, t->identity_policies) add_policy(r, acl, it->text);
+    value_each(it, t->policies) add_policy(r, k, acl, t, it->text);
+    value_each(it, t->identity_policies) add_policy(r, k, acl, t, it->text);
     acl_finish(acl);
-    return acl;
+    k->acl = acl;
 }
 
 static struct kept *keep(struct core *c, struct str names, uint64_t bucket)
@@ -121,11 +128,32 @@ static uint64_t later(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+/* Compiled now; before: what the request waited for so far. */
+static struct kept *make(struct request *r, struct str names, const struct token *t)
+{
+    struct kept *k;
+
+    r->tx.after = 0;
+    k = keep(r->core, names, hash_bytes(names.at, names.len) % BUCKETS);
+    compile(r, k, t);
+    k->after = r->tx.after;
+    if (r->tx.failed != NULL)
+        k->len = SIZE_MAX; /* nobody finds it */
+    r->core->acls->bytes += acl_size(k->acl);
+    return k;
+}
+
+static struct kept *find_or_make(struct request *r, struct str names, const struct token *t)
+{
+    struct kept *k = find(r->core->acls, names, hash_bytes(names.at, names.len) % BUCKETS);
+
+    return k != NULL ? k : make(r, names, t);
+}
+
 const struct acl *core_acl(struct request *r, const struct token *t)
 {
     struct buf names;
     uint64_t before = r->tx.after;
-    uint64_t bucket;
     struct kept *k;
 
     buf_init(&names, NAMES_MAX);
@@ -133,16 +161,12 @@ const struct acl *core_acl(struct request *r, const struct token *t)
     add_names(&names, t->identity_policies);
     if (names.over)
         r->tx.failed = "the token has too many policies";
-    bucket = hash_bytes(names.data, names.len) % BUCKETS;
-    k = find(r->core->acls, buf_as_str(&names), bucket);
-    if (k == NULL) {
-        r->tx.after = 0;
-        k = keep(r->core, buf_as_str(&names), bucket);
-        k->acl = compile(r, t);
-        k->after = r->tx.after;
-        if (r->tx.failed != NULL)
-            k->len = SIZE_MAX; /* nobody finds it */
-        r->core->acls->bytes += acl_size(k->acl);
+    k = find_or_make(r, buf_as_str(&names), t);
+    if (k->templated) { /* each state of each entity has its own */
+        buf_char(&names, '\0');
+        buf_str(&names, t->entity);
+        buf_str(&names, identity_version(r, t->entity));
+        k = find_or_make(r, buf_as_str(&names), t);
     }
     r->tx.after = later(before, k->after);
     buf_free(&names);

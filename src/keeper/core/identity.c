@@ -13,6 +13,7 @@ struct known {
     struct arena arena;
     bool disabled;
     struct value *policies;
+    struct str version;
 };
 
 static void known_free(void *object)
@@ -41,6 +42,7 @@ static void *known_parse(struct str data, const char **why)
         const struct value *policies = value_get(v, "policies");
 
         n->disabled = value_get_bool(v, "disabled", false);
+        n->version = arena_str(&n->arena, value_get_text(v, "version", STR("")));
         if (policies != NULL && policies->n > 0)
             n->policies = value_copy(&n->arena, policies);
     }
@@ -82,6 +84,14 @@ bool identity_look(struct request *r, struct str id, struct value **policies)
 
     *policies = n != NULL && n->policies != NULL ? value_copy(&r->arena, n->policies) : NULL;
     return n != NULL && !n->disabled;
+}
+
+struct str identity_version(struct request *r, struct str id)
+{
+    const struct known *n =
+        is_id(id) ? entry_object(&r->tx, entity_path(r, id), &known_class) : NULL;
+
+    return n != NULL ? arena_str(&r->arena, n->version) : STR_NONE;
 }
 
 struct value *entity_load(struct request *r, struct str id)
@@ -138,6 +148,7 @@ void entity_save(struct request *r, struct value *e)
     struct str id = value_get_text(e, "id", STR(""));
 
     value_set(a, e, STR("updated"), value_text(a, time_text_fine(a, r->now)));
+    value_set(a, e, STR("version"), value_text(a, random_base62(a, NAME_RANDOM)));
     entry_put_value(&r->tx, entity_path(r, id), e, 0);
     entry_put(&r->tx, name_path(r, value_get_text(e, "name", STR(""))), id, 0);
     value_each(alias, value_get(e, "aliases"))

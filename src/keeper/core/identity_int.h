@@ -12,6 +12,8 @@
 
 /* There is such an entity and it is not disabled. *policies: its own, or NULL. */
 bool identity_look(struct request *r, struct str id, struct value **policies);
+/* Changes with every change of the entity; len 0: there is none. */
+struct str identity_version(struct request *r, struct str id);
 /* The entity of an alias, made when there is none. False: reply_error() said why (disabled). */
 bool identity_of_login(struct request *r, const struct mount *m, struct str alias,
     const struct value *metadata, struct str *id);

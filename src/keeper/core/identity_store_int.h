@@ -1,7 +1,8 @@
 /*
  * identity store - entities as values: for core/identity.c and the endpoints of identity alone.
  *
- * An entity is a MAP {id, name, policies, metadata, aliases, disabled, created, updated}; an alias {id, name, mount_accessor,
+ * An entity is a MAP {id, name, policies, metadata, aliases, disabled, created, updated,
+ * version}; an alias {id, name, mount_accessor,
  * metadata, created}.
  */
 #ifndef WEIR_KEEPER_CORE_IDENTITY_STORE_INT_H

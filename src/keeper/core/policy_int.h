@@ -32,6 +32,10 @@ enum capability {
 /* A policy that is not stored and that nobody can change, {rules}: "response-wrapping" of wrapping tokens.  NULL: none of these. */
 struct value *policy_builtin(struct arena *a, struct str name);
 
+/* Rules whose paths name the entity that asks: are there any, and a copy with them filled in (core/policy_template.c). */
+bool policy_has_templates(const struct value *rules);
+struct value *policy_fill(struct arena *a, const struct value *rules, const struct value *entity);
+
 struct acl; /* several policies compiled together; immutable */
 
 /* rules: a LIST as messages.h gives it. Several may be added before acl_finish(). False: *why says what is wrong with it, and which rule. */

@@ -144,12 +144,63 @@ static void a_disabled_entity_is_refused_at_once(void)
     CHECK_U64(core_call(&f, OP_READ, "auth/token/lookup-self", token, NULL), 403);
 }
 
+static char *enter(const char *name)
+{
+    CHECK_U64(ask(OP_WRITE, at("auth/userpass/users/", name),
+                  "{\"password\":\"pw\",\"token_policies\":\"own\"}"),
+        204);
+    CHECK_U64(
+        core_call(&f, OP_WRITE, at("auth/userpass/login/", name), NULL, "{\"password\":\"pw\"}"),
+        200);
+    return text_at("auth.client_token");
+}
+
+static int look(const char *who, const char *user)
+{
+    return core_call(&f, OP_READ, at("auth/userpass/users/", user), who, NULL);
+}
+
+static void a_policy_may_name_its_entity(void)
+{
+    char *a;
+    char *b;
+    char *id;
+
+    CHECK_U64(ask(OP_WRITE, "sys/policies/acl/own",
+                  arena_printf(&f.arena,
+                      "{\"policy\":\"path \\\"auth/userpass/users/{{identity.entity.aliases.%s."
+                      "name}}\\\" { capabilities = [\\\"read\\\"] }\\n"
+                      "path \\\"auth/userpass/users/{{ identity.entity.metadata.friend }}\\\" "
+                      "{ capabilities = [\\\"read\\\"] }\"}",
+                      accessor)),
+        204);
+    a = enter("ada");
+    id = text_at("auth.entity_id");
+    b = enter("bea");
+    CHECK_U64(look(a, "ada"), 200);
+    CHECK_U64(look(a, "bea"), 403);
+    CHECK_U64(look(b, "bea"), 200);
+    CHECK_U64(look(b, "ada"), 403);
+    CHECK_U64(look(f.root, "ada"), 200);
+    CHECK_U64(
+        ask(OP_WRITE, at("identity/entity/id/", id), "{\"metadata\":{\"friend\":\"bea\"}}"), 204);
+    CHECK_U64(look(a, "bea"), 200);
+    CHECK_U64(
+        ask(OP_WRITE, at("identity/entity/id/", id), "{\"metadata\":{\"friend\":\"*\"}}"), 204);
+    CHECK_U64(look(a, "bea"), 403);
+    CHECK_U64(
+        ask(OP_WRITE, at("identity/entity/id/", id), "{\"metadata\":{\"friend\":\"+\"}}"), 204);
+    CHECK_U64(look(a, "bea"), 403);
+    CHECK_U64(look(a, "ada"), 200);
+}
+
 static const struct check_case cases[] = {
     CASE(a_login_makes_an_entity),
     CASE(its_policies_add_to_its_tokens),
     CASE(it_is_found_by_name_and_alias),
     CASE(aliases_are_made_moved_and_removed),
     CASE(a_disabled_entity_is_refused_at_once),
+    CASE(a_policy_may_name_its_entity),
 };
 
 int main(void)
