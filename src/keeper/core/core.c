@@ -8,6 +8,7 @@
 #include "keeper/core/engines_int.h"
 #include "keeper/core/lease_int.h"
 #include "keeper/core/seals_int.h"
+#include "keeper/seal/backup_int.h"
 #include "keeper/seal/memory_int.h"
 #include "keeper/sys/quota_int.h"
 #include "keeper/sys/sys_int.h"
@@ -74,12 +75,15 @@ static void finish_sealing(struct core *c)
     if (c->state != CORE_SEALING || c->calls > 0 || c->ngates > 0)
         return;
     audit_stop(c->audit);
+    entries_commit(c->entries, entries_close_batch(c->entries));
     entries_forget(c->entries);
     barrier_close(c->barrier);
     mounts_forget(c->mounts);
     tokens_forget(c);
+    managed_forget(c);
     acls_forget(c->acls);
     quotas_forget(c->quotas);
+    backups_forget(c);
     c->records = 0;
     c->state = CORE_SEALED;
 }
@@ -224,6 +228,7 @@ static void on_tick(struct timer *t)
     struct core *c = list_item(t, struct core, tick);
 
     c->hurry = false;
+    backups_tick(c);
     if (c->state == CORE_OPEN)
         tick_open(c);
     else
@@ -354,6 +359,11 @@ static void free_calls(struct list *calls)
         call_free(list_item(it, struct call, link));
 }
 
+void core_set_outside(struct core *c, const struct core_outside *o)
+{
+    c->outside = *o;
+}
+
 void core_free(struct core *c)
 {
     if (c == NULL)
@@ -369,9 +379,11 @@ void core_free(struct core *c)
     calls_free_idle(c);
     audit_free(c->audit);
     entries_free(c->entries);
+    managed_forget(c);
     mounts_free(c->mounts);
     acls_free(c->acls);
     quotas_free(c->quotas);
+    backups_free(c->backups);
     rekey_free(c->rekey);
     root_attempt_free(c->root_attempt);
     seals_free(c->seals);

@@ -77,6 +77,7 @@ int entries_scan(struct entries *e, const uint8_t after[32], unsigned most,
     void (*each)(void *arg, const struct row *r), void *arg);
 /* Puts a row as it was stored once (restoring into an empty store) into the open batch; its number. 0: it cannot be. */
 uint64_t entries_put_row(struct entries *e, const struct row *r);
+uint64_t entries_delete_row(struct entries *e, const struct row *r);
 /* Is the row the plain row of that name? */
 bool entries_is_plain_row(struct entries *e, const struct row *r, const char *name);
 /* Rows of the store; false: it does not answer. */

@@ -52,6 +52,19 @@ uint64_t entries_put_row(struct entries *e, const struct row *r)
     return b->number;
 }
 
+uint64_t entries_delete_row(struct entries *e, const struct row *r)
+{
+    struct row only_id = { 0 };
+    struct batch *b;
+
+    if (!entries_attached(e))
+        return 0;
+    memcpy(only_id.id, r->id, STORE_ID);
+    b = batch_open(e, WIRE_ROW_LEAST + 1);
+    batch_add(e, CHANGE_DELETE, &only_id);
+    return b->number;
+}
+
 bool entries_is_plain_row(struct entries *e, const struct row *r, const char *name)
 {
     char path[ENTRY_PATH_MAX];

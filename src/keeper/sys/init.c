@@ -5,6 +5,7 @@
  * open too, when the file is lost.
  */
 #include "keeper/core/encode_int.h"
+#include "keeper/seal/backup_int.h"
 #include "keeper/sys/policies_int.h"
 #include "keeper/sys/sys_int.h"
 
@@ -94,6 +95,10 @@ void sys_init_write(struct request *r)
 
     if (c->state != CORE_UNINITIALIZED) {
         reply_error(r, 400, "Vault is already initialized");
+        return;
+    }
+    if (backup_blocks_init(c)) {
+        reply_error(r, 400, "a backup is being restored here: finish it, or begin another");
         return;
     }
     if (!read_wish(r, file, &w))

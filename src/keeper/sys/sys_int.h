@@ -160,6 +160,23 @@ void sys_plugin(struct request *r);
 void sys_plugin_change(struct request *r);
 void sys_raw(struct request *r);
 
+/* ---- backup.c ---- */
+void sys_backup_config_read(struct request *r);
+void sys_backup_config_write(struct request *r);
+void sys_backup_begin(struct request *r);
+void sys_backup_piece(struct request *r);
+void sys_backup_cancel(struct request *r);
+void sys_snapshot_read(struct request *r);
+void sys_snapshot_write(struct request *r);
+void sys_restore_begin(struct request *r);
+void sys_restore_feed(struct request *r);
+void sys_restore_finish(struct request *r);
+void sys_restore_cancel(struct request *r);
+void sys_drill_begin(struct request *r);
+void sys_drill_feed(struct request *r);
+void sys_drill_finish(struct request *r);
+void sys_drill_cancel(struct request *r);
+
 /* ---- metrics.c ---- */
 void sys_metrics(struct request *r);
 
