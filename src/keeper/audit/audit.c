@@ -74,7 +74,9 @@ static void say_opened(struct audit *a)
     arena_init(&arena, 1024);
     details = value_map(&arena);
     value_put_text(&arena, details, "journal", str_from(a->damaged ? a->damage : "goes on"));
-    audit_event(a, a->damaged ? "audit_damaged" : "audit_opened", details, "journal");
+    value_put_i64(&arena, details, "unsigned_records", (int64_t)a->unsigned_records);
+    audit_event(
+        a, a->damaged ? "audit_damaged" : "audit_opened", details, "journal,unsigned_records");
     arena_free(&arena);
 }
 
@@ -158,8 +160,12 @@ void audit_stop(struct audit *a)
     if (a->mac == NULL)
         return;
     if (!audit_is_stuck(a)) {
+        size_t begin;
+
         audit_event(a, "audit_closed", NULL, NULL);
+        begin = a->queue.lines.len;
         add_head(a);
+        note_head(a, begin);
     }
     audit_flush(a, true);
     forget_keys(a);

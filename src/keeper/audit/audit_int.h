@@ -25,7 +25,7 @@ void audit_attach(struct audit *a, int fd);
  * answer, *why.  A journal that is not as we left it is no reason to stay shut: see start.c.
  */
 bool audit_start(struct audit *a, const char **why);
-void audit_stop(struct audit *a); /* sealing: a last head */
+void audit_stop(struct audit *a); /* sealing: a last head, noted in the open batch */
 
 /* Queue a record; returns its number. Not while audit_is_stuck().  The response record also for refusals (no token, bad path ...). */
 uint64_t audit_request(struct audit *a, struct request *r);

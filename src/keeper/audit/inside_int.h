@@ -34,7 +34,8 @@ struct audit {
     msec_t head_at;
     int64_t head_wall; /* msec since 1970; 0: none since the start */
     msec_t anchored_at;
-    uint64_t records; /* since the start */
+    uint64_t records;          /* since the start */
+    uint64_t unsigned_records; /* that were found behind the newest head at the start */
     bool damaged;
     char damage[160]; /* what is wrong with the journal, or "" */
     int64_t time_msec;

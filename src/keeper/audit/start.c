@@ -101,6 +101,7 @@ static void follow(struct audit *a, struct str rest, struct end *e)
             return;
         }
         end_add(e, &line);
+        a->unsigned_records++;
         rest = behind.at != NULL ? behind : STR("");
     }
 }
@@ -184,6 +185,7 @@ bool audit_find_end(struct audit *a, const char **why)
     *why = "the audit journal cannot be read";
     a->damaged = false;
     a->damage[0] = '\0';
+    a->unsigned_records = 0;
     arena_init(&arena, 4096);
     ok = read_note(a, &arena, &note) >= 0 &&
          entries_journal_tail(core_entries(a->core), AUDIT_TAIL, &arena, &size, &tail);

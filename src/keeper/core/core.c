@@ -80,7 +80,6 @@ static void finish_sealing(struct core *c)
     barrier_close(c->barrier);
     mounts_forget(c->mounts);
     tokens_forget(c);
-    managed_forget(c);
     acls_forget(c->acls);
     quotas_forget(c->quotas);
     backups_forget(c);
@@ -359,11 +358,6 @@ static void free_calls(struct list *calls)
         call_free(list_item(it, struct call, link));
 }
 
-void core_set_outside(struct core *c, const struct core_outside *o)
-{
-    c->outside = *o;
-}
-
 void core_free(struct core *c)
 {
     if (c == NULL)
@@ -379,7 +373,6 @@ void core_free(struct core *c)
     calls_free_idle(c);
     audit_free(c->audit);
     entries_free(c->entries);
-    managed_forget(c);
     mounts_free(c->mounts);
     acls_free(c->acls);
     quotas_free(c->quotas);
