@@ -114,8 +114,6 @@ struct core {
     uint8_t cluster_id[BARRIER_KEY]; /* its first 16 bytes */
     int64_t opened;                  /* seconds since 1970: when it was unsealed */
     struct core_counters counters;
-    struct core_outside outside;
-    struct managed *managed; /* engines/pki_managed.c: keys in the table for TLS; NULL: none */
 };
 
 /* ---- core.c ---- */
@@ -196,12 +194,6 @@ void workers_free(struct workers *w);
 /* ---- token.c ---- */
 /* Sealing, and the core's end: wipes the keys of tokens, and who failed to log in. */
 void tokens_forget(struct core *c);
-
-/* ---- engines/pki_managed.c ---- */
-/* Sealing, and the core's end: keys of the keeper's own certificates leave the table for TLS. */
-void managed_forget(struct core *c);
-/* Control is told of it. */
-void core_tell(struct core *c, const struct value *v);
 
 /* ---- acls.c ---- */
 struct acls *acls_new(void);
