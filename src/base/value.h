@@ -44,8 +44,10 @@ struct value {
 };
 
 /* for (v in list or map); NULL is an empty one */
+/* NOLINTBEGIN(bugprone-macro-parentheses): variables that are declared take none */
 #define value_each(it, of)                                                                         \
     for (struct value *it = (of) != NULL ? (of)->first : NULL; it != NULL; it = it->next)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 struct value *value_null(struct arena *a);
 struct value *value_bool(struct arena *a, bool b);

@@ -41,7 +41,20 @@ static void out_of_time(struct timer *t)
     server_conn_close(c);
 }
 
-/* Each wait has its own limit, counted from its beginning; while an answer is being made there is none. */
+/* Of the request that comes, or of the wait for one. */
+static msec_t reading_limit(const struct server_conn *c)
+{
+    const struct http_server_options *o = &c->server->options;
+
+    if (c->phase != SERVER_HEAD)
+        return o->body_timeout;
+    if (c->reading != NULL)
+        return o->header_timeout;
+    return c->ncalls == 0 ? o->idle_timeout : 0;
+}
+
+/* Each wait has its own limit, counted from its beginning; while an answer is being made there is
+ * none. */
 void server_set_timer(struct server_conn *c)
 {
     const struct http_server_options *o = &c->server->options;
@@ -51,14 +64,10 @@ void server_set_timer(struct server_conn *c)
         limit = LINGER_TIME;
     else if (c->out.len > c->out_at)
         limit = o->body_timeout;
-    else if (c->phase != SERVER_HANDSHAKE && !server_may_read(c))
-        limit = 0;
-    else if (c->phase == SERVER_HANDSHAKE || (c->phase == SERVER_HEAD && c->reading != NULL))
+    else if (c->phase == SERVER_HANDSHAKE)
         limit = o->header_timeout;
-    else if (c->phase != SERVER_HEAD)
-        limit = o->body_timeout;
-    else if (c->ncalls == 0)
-        limit = o->idle_timeout;
+    else if (server_may_read(c))
+        limit = reading_limit(c);
     if (limit > 0)
         timer_set(c->server->loop, &c->timer, loop_now(c->server->loop) + limit);
     else

@@ -117,24 +117,21 @@ static void take_content_type(struct making *m)
 
 /* ---- bodies ---- */
 
-static bool is_blank(struct str s)
+/* Behind what JSON counts as white space. */
+static struct str skip_space(struct str s)
 {
-    for (size_t i = 0; i < s.len; i++)
-        if (memchr(" \t\r\n", s.at[i], 4) == NULL)
-            return false;
-    return true;
+    while (s.len > 0 && (*s.at == ' ' || *s.at == '\t' || *s.at == '\r' || *s.at == '\n'))
+        s = (struct str){ s.at + 1, s.len - 1 };
+    return s;
 }
 
 /* curl -d says "form" of JSON too: what begins with '{' is none. */
 static bool is_form(const struct making *m, struct str body)
 {
-    size_t at = 0;
-
     if (!str_eq_nocase(m->content_type, STR("application/x-www-form-urlencoded")))
         return false;
-    while (at < body.len && memchr(" \t\r\n", body.at[at], 4) != NULL)
-        at++;
-    return at < body.len && body.at[at] != '{';
+    body = skip_space(body);
+    return body.len > 0 && body.at[0] != '{';
 }
 
 static bool is_raw(const struct making *m)
@@ -178,7 +175,7 @@ static bool take_body(struct making *m)
         return vault_refuse(m->refusal, 415,
             "PATCH requires Content-Type of application/merge-patch+json, provided %.*s",
             (int)(m->content_type.len < 100 ? m->content_type.len : 100), m->content_type.at);
-    if (is_blank(body))
+    if (skip_space(body).len == 0)
         return true;
     if (is_raw(m)) {
         m->raw = body;

@@ -213,6 +213,8 @@ static inline struct tls_context *server_of(
     }
     o->signer = &signer->signer;
     c = tls_server_new(o, &err);
+    if (o->certificates == list) /* they do not outlive this call */
+        o->certificates = NULL;
     if (c == NULL)
         fprintf(stderr, "%s [%s]\n", err.text, err.id);
     MUST(c != NULL);

@@ -52,7 +52,7 @@ static void make_word(char *to)
     uint8_t bytes[16];
 
     random_bytes(bytes, sizeof(bytes));
-    for (unsigned i = 0; i < sizeof(bytes); i++)
+    for (size_t i = 0; i < sizeof(bytes); i++)
         snprintf(to + 2 * i, 3, "%02x", bytes[i]);
 }
 
