@@ -9,6 +9,7 @@
  */
 #include "keeper/core/core_int.h"
 #include "keeper/core/encode_int.h"
+#include "keeper/core/entries_int.h"
 #include "keeper/core/lease_int.h"
 #include "keeper/core/token_store_int.h"
 
@@ -338,6 +339,23 @@ static bool due_lease(struct request *r, struct str path)
     return false;
 }
 
+/* In a transaction of its own: one that cannot be read must not hold up the others. */
+static bool alone(
+    struct request *r, struct str path, bool (*each)(struct request *r, struct str path))
+{
+    struct tx outer = r->tx;
+    bool more;
+
+    tx_init(&r->tx, core_entries(r->core), &r->arena);
+    more = each(r, path);
+    if (r->tx.failed == NULL)
+        tx_take(&r->tx);
+    more = more && r->tx.failed == NULL;
+    tx_drop(&r->tx);
+    r->tx = outer;
+    return more;
+}
+
 static bool due_of(
     struct request *r, const char *folder, bool (*each)(struct request *r, struct str path))
 {
@@ -346,7 +364,7 @@ static bool due_of(
 
     value_each(path, due)
     {
-        if (each(r, path->text)) /* a large one: the rest of the list waits for it */
+        if (alone(r, path->text, each)) /* a large one: the rest of the list waits for it */
             return true;
     }
     return more;
