@@ -129,6 +129,8 @@ static void on_done(struct link *l, const struct frame *f, void *arg)
     }
     batch_free(e, b);
     cache_settle(&e->cache, e->durable);
+    if (!barrier_is_open(e->barrier))
+        cache_evict(&e->cache, 0);
     tell(e);
 }
 
@@ -282,7 +284,8 @@ const char *entries_trouble(const struct entries *e)
 
 void entries_forget(struct entries *e)
 {
-    cache_drop_all(&e->cache);
+    cache_evict(&e->cache, 0); /* what is pinned goes as soon as the store has it, see on_done() */
+    cache_bury(&e->cache);
     barrier_state_free(e->state);
     e->state = NULL;
     list_each (at, after, &e->batches) {
@@ -291,7 +294,6 @@ void entries_forget(struct entries *e)
         barrier_state_free(b->state);
         b->state = NULL;
         b->keyring = false;
-        e->quiet = b->number;
     }
     e->term = 0;
 }

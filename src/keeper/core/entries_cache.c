@@ -189,6 +189,6 @@ void cache_drop_all(struct cache *c)
 
 void cache_evict(struct cache *c, size_t most)
 {
-    while (c->bytes > most && !list_empty(&c->used))
+    while ((c->bytes > most || most == 0) && !list_empty(&c->used))
         drop(c, list_item(c->used.next, struct cached, place));
 }

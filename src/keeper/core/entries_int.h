@@ -48,7 +48,8 @@ bool entries_journal_tail(
     struct entries *e, uint32_t most, struct arena *a, uint64_t *size, struct str *tail);
 /* The sentence of the last failure ("the disk is full"), NULL since it works again: for health. */
 const char *entries_trouble(const struct entries *e);
-/* Sealing: forgets and wipes all plaintext. What was taken still goes to the store; reads fail as busy until it is there. */
+/* Sealing, once no handler runs and before barrier_close(): forgets and wipes all plaintext. What was taken still goes to the store, and is wiped
+ * as soon as it is there: a moment later. */
 void entries_forget(struct entries *e);
 
 /* Rows that stand outside the barrier ("keyring", "seal", ...): their id is not blinded, their data not sealed here: it is sealed
