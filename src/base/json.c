@@ -157,3 +157,9 @@ void json_put_null(struct json *j, const char *key)
     next(j, key);
     buf_text(j->to, "null");
 }
+
+void json_put_raw(struct json *j, const char *key, struct str json)
+{
+    next(j, key);
+    buf_str(j->to, json);
+}

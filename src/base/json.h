@@ -39,5 +39,7 @@ void json_put_i64(struct json *j, const char *key, int64_t n);
 void json_put_double(struct json *j, const char *key, double d);
 void json_put_bool(struct json *j, const char *key, bool b);
 void json_put_null(struct json *j, const char *key);
+/* A value that is JSON already. */
+void json_put_raw(struct json *j, const char *key, struct str json);
 
 #endif

@@ -6,12 +6,17 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/json_read.h"
 #include "base/mem.h"
 #include "daemon/api_int.h"
 #include "daemon/gather.h"
+#include "daemon/keep_api.h"
+#include "daemon/keeping.h"
 #include "daemon/origins.h"
 #include "daemon/problem_text.h"
 #include "daemon/resolver.h"
+
+enum { KEEPER_NODES = 10000 };
 
 /* ---- the body of a POST ---- */
 
@@ -81,11 +86,38 @@ static void put_certificates(struct json *j, const struct version *v)
         json_open(j, NULL, '{');
         json_put_str(j, "name", v->blueprint->certificates[i].name);
         json_put_bool(j, "local", v->blueprint->certificates[i].local);
+        json_put_text(j, "from",
+            v->certificates[i].kept    ? "keeper"
+            : v->certificates[i].local ? "local"
+                                       : "file");
         json_put_text(j, "subject", v->certificates[i].info.subject);
         json_put_str(j, "not_after", (struct str){ until, 24 });
         json_close(j, '}');
     }
     json_close(j, ']');
+}
+
+/* What it says of itself goes in as it came, beside where it is. */
+static void put_keeper(struct json *j, const struct control *c, struct str observed)
+{
+    struct arena a;
+    struct value *v;
+    struct buf text;
+
+    if (!c->plan.keeper)
+        return;
+    arena_init(&a, 4096);
+    v = value_decode(&a, observed, KEEPER_NODES);
+    if (v == NULL || v->kind != VALUE_MAP)
+        v = value_map(&a);
+    value_put_text(&a, v, "state", str_from(keeping_state_word(keeping_state(c->keeping))));
+    value_put_text(&a, v, "address", keep_api_address(c->keep_api));
+    value_put_text(&a, v, "url", str_from(keep_api_url(c->keep_api)));
+    buf_init(&text, API_ANSWER_MAX);
+    json_write(v, &text);
+    json_put_raw(j, "keeper", buf_as_str(&text));
+    buf_free(&text);
+    arena_free(&a);
 }
 
 static void put_processes(struct json *j, const struct control *c, struct str usage)
@@ -126,6 +158,7 @@ static void status_gathered(void *arg, const struct gathered *g)
         put_listeners(&j, c->live);
         put_certificates(&j, c->live);
     }
+    put_keeper(&j, c, buf_as_str(&g->keeper));
     put_processes(&j, c, buf_as_str(&g->usage));
     origins_json(c->origins, &j, "origins");
     buf_text(&b, ",\"edge\":"); /* its own object goes in as it came */

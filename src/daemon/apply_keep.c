@@ -133,12 +133,15 @@ static void take_certificate(struct apply *a, size_t i, const struct value *answ
 {
     struct version_certificate *c = &a->next->certificates[i];
     struct str chain = value_get_text(data_of(answer), "chain", STR_NONE);
+    int64_t renew = value_get_i64(data_of(answer), "renew", 0);
     struct err err;
 
     if (chain.len > 0) {
         c->chain.len = 0;
         buf_str(&c->chain, chain);
         c->kept = true;
+        if (a->next->renew == 0 || renew < a->next->renew)
+            a->next->renew = renew;
         return;
     }
     err_set(&err, ERR_PEER, "keeper_refused", "certificate %s: the keeper gave none",

@@ -121,6 +121,8 @@ char *control_state_path(const struct control *c, const char *name);
 char *control_admin_address(const struct control *c);
 char *control_keeper_address(const struct control *c);
 void control_drain(struct control *c, msec_t timeout, void (*done)(void *arg), void *arg);
+/* Looks after certificates at that time, in seconds since 1970, if not before. */
+void control_upkeep_at(struct control *c, int64_t when);
 void control_send_status(struct control *c, bool reloading, const char *text);
 
 /* ---- control_start.c ---- */

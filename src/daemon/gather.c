@@ -7,12 +7,14 @@
 #include "base/mem.h"
 #include "daemon/gather.h"
 #include "daemon/pack.h"
+#include "keeper/messages.h"
 
 enum { EDGE_ACCOUNT_MAX = 256 << 20 };
 
 struct gathering {
     struct ask usage; /* must stay first */
     struct ask edge;
+    struct ask keeper;
     unsigned pending;
     struct gathered result;
     void (*done)(void *arg, const struct gathered *g);
@@ -26,6 +28,7 @@ static void one_done(struct gathering *g)
     g->done(g->arg, &g->result);
     buf_free(&g->result.usage);
     buf_free(&g->result.edge);
+    buf_free(&g->result.keeper);
     free(g);
 }
 
@@ -48,16 +51,31 @@ static void edge_answered(struct ask *a, struct message *m)
     one_done(g);
 }
 
+static void keeper_answered(struct ask *a, struct message *m)
+{
+    struct gathering *g = list_item(a, struct gathering, keeper);
+
+    if (m != NULL && m->type == KEEPER_OBSERVED)
+        buf_str(&g->result.keeper, m->body);
+    one_done(g);
+}
+
 void gather(struct control *c, uint16_t edge_question, struct str body,
     void (*done)(void *arg, const struct gathered *g), void *arg)
 {
     struct gathering *g = xcalloc(1, sizeof(*g));
 
-    g->pending = 2;
+    g->pending = c->plan.keeper ? 3 : 2;
     g->done = done;
     g->arg = arg;
     buf_init(&g->result.usage, CHANNEL_BODY_MAX);
     buf_init(&g->result.edge, EDGE_ACCOUNT_MAX);
+    buf_init(&g->result.keeper, CHANNEL_BODY_MAX);
+    if (c->plan.keeper)
+        ask_put(&c->asks, &g->keeper,
+            &(struct question){
+                .over = c->keeper, .type = KEEPER_OBSERVE, .timeout = GATHER_TIMEOUT },
+            keeper_answered);
     ask_put(&c->asks, &g->usage,
         &(struct question){ .over = c->life, .type = LIFE_ASK_USAGE, .timeout = GATHER_TIMEOUT },
         usage_answered);

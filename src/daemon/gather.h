@@ -1,5 +1,5 @@
 /*
- * gather - asks the parent what the processes use and the edge for its own account, both at once.
+ * gather - asks the parent what the processes use, the edge and the keeper for their own account, all at once.
  */
 #ifndef WEIR_DAEMON_GATHER_H
 #define WEIR_DAEMON_GATHER_H
@@ -19,8 +19,9 @@ struct process_usage {
 };
 
 struct gathered {
-    struct buf usage; /* LIFE_USAGE; empty when the parent did not answer */
-    struct buf edge;  /* EDGE_DATA; empty when the edge did not answer */
+    struct buf usage;  /* LIFE_USAGE; empty when the parent did not answer */
+    struct buf edge;   /* EDGE_DATA; empty when the edge did not answer */
+    struct buf keeper; /* KEEPER_OBSERVED; empty when there is none, or it did not answer */
 };
 
 /* done() is called exactly once, at the latest after GATHER_TIMEOUT; what is gathered is freed behind

@@ -23,7 +23,8 @@
 #include "daemon/surroundings.h"
 #include "keeper/messages.h"
 
-enum { UPKEEP_EVERY = 6 * 3600 * 1000 }; /* ms; local certificates are renewed in time */
+/* ms; local certificates are renewed in time */
+enum { UPKEEP_EVERY = 6 * 3600 * 1000, UPKEEP_LEAST = 1000 };
 
 char *control_state_path(const struct control *c, const char *name)
 {
@@ -343,6 +344,15 @@ static void upkeep(struct timer *t)
         apply_start(c, &same, kept_up, NULL);
     }
     timer_set(c->loop, &c->upkeep, loop_now(c->loop) + UPKEEP_EVERY);
+}
+
+void control_upkeep_at(struct control *c, int64_t when)
+{
+    int64_t wait = when * 1000 - (int64_t)(time_wall_usec() / 1000);
+
+    if (wait < UPKEEP_EVERY)
+        timer_set(c->loop, &c->upkeep,
+            loop_now(c->loop) + (wait > UPKEEP_LEAST ? (msec_t)wait : UPKEEP_LEAST));
 }
 
 static void tickets_changed(struct tickets *t)

@@ -26,7 +26,9 @@ struct version {
     struct version_certificate *certificates; /* as many as the blueprint has */
     struct buf *authorities;                  /* by service: PEM of `tls.ca`, or empty */
     struct buf system_ca;                     /* PEM, when a service verifies without `ca` */
-    usec_t applied;                           /* wall clock */
+    int64_t
+        renew; /* seconds since 1970 when the keeper renews the first of its certificates; 0: none */
+    usec_t applied; /* wall clock */
 };
 
 /* Takes the reference; path and environment are copied. */

@@ -111,7 +111,13 @@ bool managed_engine(
         value_put_text(a, options, "version", str_from(version));
         value_put(body, "options", options);
     }
-    return done(
+    if (max_ttl > 0) {
+        struct value *config = value_map(a);
+
+        value_put_i64(a, config, "max_lease_ttl", max_ttl);
+        value_put(body, "config", config);
+    }
+    return managed_done(
         r, OP_WRITE, str_from(arena_printf(a, "sys/mounts/%.*s", STR_ARG(mount))), body, NULL);
 }
 

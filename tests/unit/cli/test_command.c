@@ -107,7 +107,10 @@ static void the_table_is_in_order(void)
         size_t n = strlen((*c)->help);
 
         CHECK(command_find((*c)->name) == *c);
-        CHECK((*c)->run != NULL && (*c)->min_args <= (*c)->max_args);
+        CHECK(((*c)->run != NULL) != ((*c)->actions != NULL));
+        CHECK((*c)->min_args <= (*c)->max_args);
+        for (const struct action *a = (*c)->actions; a != NULL && a->name != NULL; a++)
+            CHECK(a->run != NULL && a->min_args <= a->max_args && strlen(a->help) > 10);
         CHECK((*c)->max_args <= COMMAND_ARGS_MAX);
         CHECK(n > 10 && n < 100 && (*c)->help[0] >= 'A' && (*c)->help[0] <= 'Z');
         CHECK(((*c)->max_args > 0) == ((*c)->arguments[0] != '\0'));
