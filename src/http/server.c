@@ -25,6 +25,8 @@ static void out_of_time(struct timer *t)
     struct server_conn *c =
         (struct server_conn *)(void *)((char *)t - offsetof(struct server_conn, timer));
 
+    if (c->phase != SERVER_LINGER && (c->phase != SERVER_HEAD || c->reading != NULL))
+        c->server->stats.slow++;
     switch (c->phase) {
     case SERVER_HEAD:
     case SERVER_BODY:
@@ -359,6 +361,7 @@ static void welcome(struct server_listener *l, int fd, const struct addr *from)
         c->tls = tls_accept(l->tls, fd, on_key, c);
     list_append(&s->conns, &c->link);
     s->nconns++;
+    s->stats.accepted++;
     server_set_timer(c);
     if (loop_add(s->loop, &c->watch) == -1)
         server_conn_close(c);
@@ -372,6 +375,7 @@ static void turn_away(const struct server_listener *l, int fd)
         "Content-Length: 33\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"
         "{\"errors\":[\"too_many_connections\"]}\n";
 
+    l->server->stats.turned_away++;
     if (l->tls == NULL)
         (void)!send(fd, busy, sizeof(busy) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
     close(fd);
@@ -461,4 +465,13 @@ void http_server_free(struct http_server *s)
         free(call);
     }
     free(s);
+}
+
+struct http_server_stats http_server_get_stats(const struct http_server *s)
+{
+    struct http_server_stats stats = s->stats;
+
+    stats.open = s->nconns;
+    stats.bytes = s->bytes;
+    return stats;
 }

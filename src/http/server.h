@@ -37,6 +37,17 @@ struct http_server_options {
 struct http_server *http_server_new(struct loop *l, const struct http_server_options *o);
 /* Not from inside handle() or gone(). */
 void http_server_free(struct http_server *s);
+struct http_server_stats {
+    uint64_t open;        /* connections now */
+    uint64_t bytes;       /* of requests and answers in memory now */
+    uint64_t accepted;    /* connections so far */
+    uint64_t turned_away; /* past max_connections */
+    uint64_t
+        refused; /* requests that handle() never saw: malformed, too large, too slow, too many bytes */
+    uint64_t slow; /* those of them that ran out of time, and connections that did */
+};
+struct http_server_stats http_server_get_stats(const struct http_server *s);
+
 /* Takes connections from a listening socket (owned from now on); tls NULL: plain. */
 void http_server_listen(struct http_server *s, int listener, struct tls_context *tls);
 /* For listeners already there: the certificate changed. */

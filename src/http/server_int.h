@@ -93,8 +93,9 @@ struct http_server {
     struct list spare; /* calls */
     unsigned nspare;
     uint64_t bytes;
-    struct timer again; /* listeners rest while descriptors are short */
-    usec_t dated;       /* the second that `date` says */
+    struct http_server_stats stats; /* its counters */
+    struct timer again;             /* listeners rest while descriptors are short */
+    usec_t dated;                   /* the second that `date` says */
     char date[32];
 };
 

@@ -89,6 +89,7 @@ void server_refuse(struct server_conn *c, unsigned status, const char *word)
     char body[80];
     int n = snprintf(body, sizeof(body), "{\"errors\":[\"%s\"]}\n", word);
 
+    c->server->stats.refused++;
     c->reading = NULL;
     c->stop = true;
     c->refused = true;

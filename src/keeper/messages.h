@@ -28,6 +28,8 @@
  *   core -> api        KEEPER_RESPONSE     status u16 | kind u8 | 0 u8 | content type length u32 | content type | body:
  *                                          kind 0: a value, to be printed as JSON; 1: bytes; 2: no body
  *
+ *   api -> core        KEEPER_COUNTED      KEEPER_COUNTS x u64, in the order of enum keeper_count; now and then
+ *
  * Answers to the edge come in the order of the questions.  Where a layout or scheme is not one of
  * these, the keeper ends the channel.
  *
@@ -84,6 +86,19 @@ enum keeper_message {
     KEEPER_CHANGED,
     KEEPER_REQUEST,
     KEEPER_RESPONSE,
+    KEEPER_COUNTED,
+};
+
+/* What the api role counts, since it began. */
+enum keeper_count {
+    KEEPER_COUNT_OPEN,        /* connections now */
+    KEEPER_COUNT_BYTES,       /* of requests and answers in its memory now */
+    KEEPER_COUNT_ACCEPTED,    /* connections */
+    KEEPER_COUNT_TURNED_AWAY, /* connections past the limit */
+    KEEPER_COUNT_REFUSED,     /* requests that are not HTTP, JSON, or within a limit */
+    KEEPER_COUNT_SLOW,        /* clients that ran out of time */
+    KEEPER_COUNT_DROPPED, /* requests answered 503, because the core was not there or too much waited for it */
+    KEEPER_COUNTS
 };
 
 #endif

@@ -6,6 +6,7 @@
  * A request whose client has gone keeps its place until the core has answered, so that
  * clients who come and go cannot make the core do more than PENDING_MAX things at once.
  */
+#include <endian.h>
 #include <stdlib.h>
 
 #include "base/bug.h"
@@ -29,7 +30,7 @@ static const struct http_server_options limits = {
     .max_body = VAULT_BODY_MAX,
     .max_connections = 4096,
     .max_pipelined = 32,
-    .max_bytes = 512U << 20,
+    .max_bytes = 256U << 20,
     .header_timeout = 10000,
     .body_timeout = 60000,
     .idle_timeout = 300000,
@@ -53,7 +54,10 @@ struct vault {
     struct list waiting;
     struct list idle;
     uint64_t generation;
-    struct timer look;
+    struct timer look; /* for what waits too long, and for telling the core what was counted */
+    uint64_t refused;  /* by request.c */
+    uint64_t dropped;
+    uint64_t told[KEEPER_COUNTS];
     struct arena arena; /* of the request that is being packed */
     struct buf frame;
     struct buf json;
@@ -80,10 +84,14 @@ static void answer_error(struct vault *v, struct http_call *call, int status, st
     http_answer(call, status, "application/json", fields_for(call), buf_as_str(&v->json));
 }
 
-static void answer_no_core(struct vault *v, struct http_call *call)
+/* The core is not to be had. */
+static void drop(struct vault *v, struct http_call *call, const char *why)
 {
-    answer_error(v, call, 503, STR("the keeper's core is not there; try again in a moment"));
+    v->dropped++;
+    answer_error(v, call, 503, str_from(why));
 }
+
+static const char no_core[] = "the keeper's core is not there; try again in a moment";
 
 static void forget_scratch(struct vault *v)
 {
@@ -113,8 +121,6 @@ static struct pending *take_pending(struct vault *v, struct http_call *call)
     p->id = ++v->generation << 16 | p->index;
     p->since = loop_now(v->loop);
     http_call_set_data(call, p);
-    if (v->look.when == 0)
-        timer_set(v->loop, &v->look, p->since + LOOK_EVERY);
     return p;
 }
 
@@ -144,13 +150,12 @@ static void fail_all(struct vault *v)
         struct http_call *call = release_pending(v, p);
 
         if (call != NULL)
-            answer_no_core(v, call);
+            drop(v, call, no_core);
     }
 }
 
-static void look_for_late(struct timer *t)
+static void look_for_late(struct vault *v)
 {
-    struct vault *v = (struct vault *)(void *)((char *)t - offsetof(struct vault, look));
     msec_t now = loop_now(v->loop);
 
     while (!list_empty(&v->waiting)) {
@@ -161,10 +166,46 @@ static void look_for_late(struct timer *t)
             break;
         call = release_pending(v, p);
         if (call != NULL)
-            answer_error(v, call, 503, STR("the keeper's core did not answer in time"));
+            drop(v, call, "the keeper's core did not answer in time");
     }
-    if (!list_empty(&v->waiting))
-        timer_set(v->loop, &v->look, now + LOOK_EVERY);
+}
+
+/* ---- counting ---- */
+
+static void count(const struct vault *v, uint64_t counts[KEEPER_COUNTS])
+{
+    struct http_server_stats s = http_server_get_stats(v->server);
+
+    counts[KEEPER_COUNT_OPEN] = s.open;
+    counts[KEEPER_COUNT_BYTES] = s.bytes;
+    counts[KEEPER_COUNT_ACCEPTED] = s.accepted;
+    counts[KEEPER_COUNT_TURNED_AWAY] = s.turned_away;
+    counts[KEEPER_COUNT_REFUSED] = s.refused + v->refused;
+    counts[KEEPER_COUNT_SLOW] = s.slow;
+    counts[KEEPER_COUNT_DROPPED] = v->dropped;
+}
+
+static void tell_counts(struct vault *v)
+{
+    uint64_t counts[KEEPER_COUNTS];
+    uint64_t wire[KEEPER_COUNTS];
+
+    count(v, counts);
+    if (v->core == NULL || memcmp(counts, v->told, sizeof(counts)) == 0)
+        return;
+    for (size_t i = 0; i < KEEPER_COUNTS; i++)
+        wire[i] = htole64(counts[i]);
+    if (link_send_str(v->core, KEEPER_COUNTED, 0, (struct str){ (char *)wire, sizeof(wire) }))
+        memcpy(v->told, counts, sizeof(counts));
+}
+
+static void look(struct timer *t)
+{
+    struct vault *v = (struct vault *)(void *)((char *)t - offsetof(struct vault, look));
+
+    look_for_late(v);
+    tell_counts(v);
+    timer_set(v->loop, &v->look, loop_now(v->loop) + LOOK_EVERY);
 }
 
 /* ---- from the core ---- */
@@ -256,6 +297,7 @@ void vault_attach_core(struct vault *v, int fd)
     link_free(v->core);
     fail_all(v);
     v->core = link_new(v->loop, fd, from_core, core_gone, v);
+    memset(v->told, 0, sizeof(v->told)); /* this one knows nothing yet */
 }
 
 /* ---- from clients ---- */
@@ -265,12 +307,12 @@ static void send_to_core(struct vault *v, struct http_call *call)
     struct pending *p = v->core != NULL ? take_pending(v, call) : NULL;
 
     if (v->core == NULL) {
-        answer_no_core(v, call);
+        drop(v, call, no_core);
     } else if (p == NULL) {
-        answer_error(v, call, 503, STR("too many requests wait for the keeper's core"));
+        drop(v, call, "too many requests wait for the keeper's core");
     } else if (!link_send_str(v->core, KEEPER_REQUEST, p->id, buf_as_str(&v->frame))) {
         release_pending(v, p);
-        answer_error(v, call, 503, STR("too much waits for the keeper's core"));
+        drop(v, call, "too much waits for the keeper's core");
     }
 }
 
@@ -280,10 +322,12 @@ static void on_call(struct http_call *call, void *arg)
     struct refusal refusal;
 
     http_call_set_data(call, NULL);
-    if (vault_pack_request(call, &v->arena, &v->frame, &refusal))
+    if (vault_pack_request(call, &v->arena, &v->frame, &refusal)) {
         send_to_core(v, call);
-    else
+    } else {
+        v->refused++;
         answer_error(v, call, refusal.status, str_from(refusal.text));
+    }
     forget_scratch(v);
 }
 
@@ -316,7 +360,8 @@ struct vault *vault_new(struct loop *l)
         v->pending[i].index = i;
         list_append(&v->idle, &v->pending[i].link);
     }
-    timer_init(&v->look, look_for_late);
+    timer_init(&v->look, look);
+    timer_set(l, &v->look, loop_now(l) + LOOK_EVERY);
     arena_init(&v->arena, 16384);
     buf_init_secret(&v->frame, KEEPER_REQUEST_MAX);
     buf_init_secret(&v->json, (size_t)RESPONSE_MAX * 6);
