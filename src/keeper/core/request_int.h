@@ -232,5 +232,7 @@ void lease_add(
 struct request *request_inside(
     struct core *c, enum operation op, struct str path, struct value *body);
 void request_free(struct request *r);
+/* The same when nobody waits: slow work goes to a worker, the answer is in the audit log alone. For ticks. */
+void request_background(struct core *c, enum operation op, struct str path, struct value *body);
 
 #endif

@@ -95,6 +95,11 @@ int crypto_rsa_bits(enum key_type t)
     return algorithms[t].rsa_bits;
 }
 
+bool crypto_is_slow(enum key_type t)
+{
+    return algorithms[t].rsa_bits > 0;
+}
+
 size_t crypto_nonce_bytes(enum key_type t)
 {
     if (!key_facts(t)->converges)

@@ -63,7 +63,9 @@ void crypto_start(void);
 
 struct crypto_key;
 
-/* bytes: for HMAC, 32 to 512, else ignored. RSA takes 0.1 s and more: in a worker. */
+/* Does making one take 0.1 s and more? Then: in a worker. */
+bool crypto_is_slow(enum key_type t);
+/* bytes: for HMAC, 32 to 512, else ignored. */
 struct crypto_key *crypto_generate(enum key_type t, size_t bytes, struct err *err);
 /* Raw secret (symmetric, HMAC; Ed25519 seed 32 or 64 bytes, secp256k1 32), or PKCS#8 DER (asymmetric). err id key_malformed, key_type. */
 struct crypto_key *crypto_from_secret(enum key_type t, struct str secret, struct err *err);

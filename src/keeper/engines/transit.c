@@ -189,6 +189,17 @@ static void rotate_now(
     struct crypto_key *fresh;
     struct value *details = value_map(&r->arena);
 
+    if (crypto_is_slow(k->type)) {
+        if (k->tried + TRANSIT_TRY_AGAIN > r->now / 1000)
+            return;
+        k->tried = r->now / 1000;
+        transit_key_put(&r->tx, m, name, k);
+        request_background(r->core, OP_WRITE,
+            str_from(
+                arena_printf(&r->arena, "%.*skeys/%.*s/rotate", STR_ARG(m->path), STR_ARG(name))),
+            NULL);
+        return;
+    }
     fresh = crypto_generate(k->type, (size_t)k->key_size, &err);
     if (fresh == NULL)
         return; /* again with the next tick */

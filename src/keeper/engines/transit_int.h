@@ -38,6 +38,7 @@ enum {
     TRANSIT_CONVERGENT = 3,      /* the version of convergent encryption that new keys get */
     TRANSIT_HMAC_KEY = 32,       /* bytes; a version's own, beside the key */
     TRANSIT_ROTATE_LEAST = 3600, /* s */
+    TRANSIT_TRY_AGAIN = 60,      /* s, after a rotation that did not come about */
     TRANSIT_VERSIONS_MAX = 1000000,
     TRANSIT_NAME_MAX = 256,
 };
@@ -67,6 +68,7 @@ struct transit_key {
     int64_t auto_rotate;     /* seconds, 0: never */
     int64_t rotate_after;    /* uses of a version; 0: no limit of the user's own */
     int64_t rotated;         /* seconds since 1970: when latest was made */
+    int64_t tried;           /* seconds since 1970: when a slow rotation was begun */
     int64_t key_size;        /* bytes, of an HMAC key */
     int64_t backed_up;       /* seconds since 1970, or 0 */
     int64_t restored;

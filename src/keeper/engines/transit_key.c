@@ -70,6 +70,7 @@ static const struct field {
     { "auto_rotate", FIELD_I64, offsetof(struct transit_key, auto_rotate) },
     { "rotate_after", FIELD_I64, offsetof(struct transit_key, rotate_after) },
     { "rotated", FIELD_I64, offsetof(struct transit_key, rotated) },
+    { "tried", FIELD_I64, offsetof(struct transit_key, tried) },
     { "key_size", FIELD_I64, offsetof(struct transit_key, key_size) },
     { "backed_up", FIELD_I64, offsetof(struct transit_key, backed_up) },
     { "restored", FIELD_I64, offsetof(struct transit_key, restored) },
@@ -168,6 +169,8 @@ static int64_t due(const struct transit_key *k)
 
     if (k->auto_rotate > 0 && !k->soft_deleted && (!k->imported || k->allow_rotation))
         rotation = k->rotated + k->auto_rotate;
+    if (rotation != 0 && rotation < k->tried + TRANSIT_TRY_AGAIN)
+        rotation = k->tried + TRANSIT_TRY_AGAIN;
     if (rotation == 0 || (activation != 0 && activation < rotation))
         return activation * 1000;
     return rotation * 1000;

@@ -71,7 +71,7 @@ void transit_generate(struct request *r, enum key_type t, int64_t key_size,
     struct making *g = xcalloc(1, sizeof(*g));
 
     *g = (struct making){ .type = t, .size = (size_t)key_size, .made = made, .arg = arg };
-    if (t >= KEY_RSA_2048 && t <= KEY_RSA_4096) {
+    if (crypto_is_slow(t)) {
         if (!request_work(r, make, make_done, g))
             free(g);
         return;
