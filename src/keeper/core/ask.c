@@ -1,6 +1,7 @@
 /*
  * ask - requests as they come from the api role, and those that the core makes itself.
  */
+#include <endian.h>
 #include <stdlib.h>
 
 #include "keeper/core/state_int.h"
@@ -155,8 +156,22 @@ static void on_request(struct link *l, const struct frame *f, void *arg)
     core_request(api->core, f->body, on_answer, asked);
 }
 
+/* For metrics alone: whoever parses what strangers send may say anything here. */
+static void on_counted(struct link *l, const struct frame *f, void *arg)
+{
+    struct core *c = ((struct api *)arg)->core;
+    uint64_t n;
+
+    (void)l;
+    for (size_t i = 0; i < KEEPER_COUNTS && (i + 1) * sizeof(n) <= f->body.len; i++) {
+        memcpy(&n, f->body.at + i * sizeof(n), sizeof(n));
+        c->api_counts[i] = le64toh(n);
+    }
+}
+
 static const struct frame_rule from_api[] = {
     { KEEPER_REQUEST, "request", KEEPER_REQUEST_MAX, on_request },
+    { KEEPER_COUNTED, "counted", KEEPER_COUNTS * sizeof(uint64_t), on_counted },
     { 0 },
 };
 

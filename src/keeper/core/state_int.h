@@ -14,15 +14,17 @@
 #include "keeper/core/core_int.h"
 #include "keeper/core/entries_int.h"
 #include "keeper/core/token_int.h"
+#include "keeper/messages.h"
 #include "keeper/seal/barrier_int.h"
 
 enum {
     CORE_CALLS_MAX = 16384, /* requests in flight; past it 503 */
     CORE_CALLS_KEPT = 256,  /* structs kept for reuse */
     CORE_MOUNTS_MAX = 2000,
-    CORE_TICK = 1000,     /* ms */
-    CORE_TICK_HURRY = 20, /* ms, while background work waits */
-    CORE_LATE = 100,      /* ms between looks at who waits too long */
+    CORE_TICK = 1000,        /* ms */
+    CORE_TICK_HURRY = 20,    /* ms, while background work waits */
+    CORE_SEAL_WITHIN = 4000, /* ms: then keys are wiped whatever the store says */
+    CORE_LATE = 100,         /* ms between looks at who waits too long */
     CORE_ARENA = 8192,
 };
 
@@ -69,7 +71,7 @@ struct mounts;       /* mounts.c */
 struct workers;      /* work.c */
 struct acls;         /* acls.c */
 struct seals;        /* seals.c: configuration, and what is under way with shares */
-struct backups; /* seal/backup.c */
+struct backups;      /* seal/backup.c */
 struct quotas;       /* sys/quota.c */
 struct rekey;        /* sys/rekey.c: new shares under way */
 struct root_attempt; /* sys/generate_root.c: a root token under way */
@@ -94,14 +96,19 @@ struct core {
     bool (*take_tls_key)(void *arg, struct str pem); /* see core_on_tls_key(); NULL: nobody */
     void *tls_key_arg;
     bool open_recovery; /* rekey and generate-root need no token, as before Vault 2 */
-    bool stale;         /* mounts or quotas must be read anew, as soon as the store answers */
-    bool hurry;         /* background work has more to do */
-    bool keep_open;     /* there is a key file, and nobody has sealed by command */
+    msec_t sealing_since;
+    bool stale;             /* mounts or quotas must be read anew, as soon as the store answers */
+    bool hurry;             /* background work has more to do */
+    bool closing;           /* SEALING: the audit's last head is on its way */
+    uint64_t closing_batch; /* with the note of it */
+    bool keep_open;         /* there is a key file, and nobody has sealed by command */
     struct list apis;
     uint64_t failures;           /* of batches, as far as was noticed */
     struct list waiting_records; /* calls that changed nothing, oldest first */
     struct list waiting_batch;
     struct list working;
+    struct list held; /* calls that go on when the core is sealed for good */
+    unsigned nheld;
     struct list idle; /* calls for reuse */
     unsigned nidle;
     unsigned calls; /* in flight */
@@ -114,6 +121,7 @@ struct core {
     uint8_t cluster_id[BARRIER_KEY]; /* its first 16 bytes */
     int64_t opened;                  /* seconds since 1970: when it was unsealed */
     struct core_counters counters;
+    uint64_t api_counts[KEEPER_COUNTS]; /* what the api role last said of itself */
 };
 
 /* ---- core.c ---- */
@@ -141,6 +149,9 @@ void call_finish(struct call *call);
 bool call_is_audited(const struct call *call);
 /* Answers those whose records and batch are there. */
 void calls_progress(struct core *c);
+/* SEALING: the handler is called again once that is done. */
+void call_hold(struct call *call);
+void calls_let_go(struct core *c);
 /* Those that wait for longer than CORE_ANSWER_WITHIN: 503. */
 void calls_give_up(struct core *c);
 void calls_free_idle(struct core *c);

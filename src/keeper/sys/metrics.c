@@ -12,8 +12,14 @@ struct sample {
     const char *name;
     const char *help;
     bool counter;
-    double (*read)(struct core *c);
+    double (*read)(struct core *c); /* NULL: what the api role counts */
+    enum keeper_count count;
 };
+
+static double value_of(const struct sample *s, struct core *c)
+{
+    return s->read != NULL ? s->read(c) : (double)c->api_counts[s->count];
+}
 
 static double is_unsealed(struct core *c)
 {
@@ -114,6 +120,19 @@ static const struct sample samples[] = {
     { "vault_core_unsealed", "1 when the keeper is unsealed.", false, is_unsealed },
     { "vault_core_in_flight_requests", "Requests that wait for an answer.", false, in_flight },
     { "vault_expire_num_leases", "Leases given out and not ended.", false, leases },
+    { "weir_keeper_api_bytes", "Requests and answers in the memory of the API's process.", false,
+        NULL, KEEPER_COUNT_BYTES },
+    { "weir_keeper_api_connections", "Connections to the API.", false, NULL, KEEPER_COUNT_OPEN },
+    { "weir_keeper_api_connections_refused_total", "Connections past the limit.", true, NULL,
+        KEEPER_COUNT_TURNED_AWAY },
+    { "weir_keeper_api_connections_total", "Connections to the API so far.", true, NULL,
+        KEEPER_COUNT_ACCEPTED },
+    { "weir_keeper_api_dropped_total", "Requests that found no core, or one with too much to do.",
+        true, NULL, KEEPER_COUNT_DROPPED },
+    { "weir_keeper_api_refused_total", "Requests that are malformed or past a limit.", true, NULL,
+        KEEPER_COUNT_REFUSED },
+    { "weir_keeper_api_slow_total", "Clients that ran out of time.", true, NULL,
+        KEEPER_COUNT_SLOW },
     { "weir_keeper_audit_records_total", "Audit records in the journal.", true, audit_records },
     { "weir_keeper_barrier_seals_total", "Rows sealed with the newest term.", true, barrier_seals },
     { "weir_keeper_barrier_term", "The term that seals.", false, barrier_now },
@@ -143,7 +162,7 @@ static void as_text(struct request *r)
         const struct sample *s = &samples[i];
 
         buf_printf(&to, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", s->name, s->help, s->name,
-            s->counter ? "counter" : "gauge", s->name, s->read(r->core));
+            s->counter ? "counter" : "gauge", s->name, value_of(s, r->core));
     }
     reply_raw(
         r, 200, "text/plain; version=0.0.4; charset=utf-8", arena_str(&r->arena, buf_as_str(&to)));
@@ -153,7 +172,7 @@ static void as_text(struct request *r)
 static struct value *as_value(struct arena *a, const struct sample *s, struct core *c)
 {
     struct value *v = value_map(a);
-    struct str number = str_from(arena_printf(a, "%.17g", s->read(c)));
+    struct str number = str_from(arena_printf(a, "%.17g", value_of(s, c)));
 
     value_put_text(a, v, "Name", str_from(s->name));
     if (s->counter) {
