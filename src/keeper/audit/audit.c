@@ -155,19 +155,21 @@ uint64_t audit_round(struct audit *a)
     return a->head_seq;
 }
 
+uint64_t audit_last(struct audit *a)
+{
+    size_t begin;
+
+    if (a->mac == NULL || audit_is_stuck(a))
+        return 0;
+    audit_event(a, "audit_closed", NULL, NULL);
+    begin = a->queue.lines.len;
+    add_head(a);
+    note_head(a, begin);
+    return a->head_seq;
+}
+
 void audit_stop(struct audit *a)
 {
-    if (a->mac == NULL)
-        return;
-    if (!audit_is_stuck(a)) {
-        size_t begin;
-
-        audit_event(a, "audit_closed", NULL, NULL);
-        begin = a->queue.lines.len;
-        add_head(a);
-        note_head(a, begin);
-    }
-    audit_flush(a, true);
     forget_keys(a);
 }
 

@@ -25,7 +25,9 @@ void audit_attach(struct audit *a, int fd);
  * answer, *why.  A journal that is not as we left it is no reason to stay shut: see start.c.
  */
 bool audit_start(struct audit *a, const char **why);
-void audit_stop(struct audit *a); /* sealing: a last head, noted in the open batch */
+/* Sealing: a last head, which the open batch notes; its number, or 0.  Once it is written audit_stop() wipes the keys. */
+uint64_t audit_last(struct audit *a);
+void audit_stop(struct audit *a);
 
 /* Queue a record; returns its number. Not while audit_is_stuck().  The response record also for refusals (no token, bad path ...). */
 uint64_t audit_request(struct audit *a, struct request *r);
