@@ -5,6 +5,7 @@
 
 const struct engine *const engines[] = {
     &engine_approle,
+    &engine_cert,
     &engine_cubbyhole,
     &engine_identity,
     &engine_kv,
