@@ -259,7 +259,7 @@ int journal_tail(const struct journal *j, uint32_t most, struct buf *to, struct 
     uint64_t from = size > most ? size - most : 0;
     uint64_t end = size;
     uint64_t start;
-    char *out = buf_reserve(to, size - from);
+    char *out = size > from ? buf_reserve(to, size - from) : NULL;
 
     if (size == from)
         return 0;

@@ -138,7 +138,8 @@ static void begin_taking(struct request *r, enum taking_kind kind)
         taking_begin(r, kind, (const uint8_t *)key.at, is_file_key);
     else
         reply_error(r, 400,
-            "give \"identity\", the private key of a recipient, or \"file_key\": 32 bytes in base64");
+            "give \"identity\", the private key of a recipient, or \"file_key\": 32 bytes in "
+            "base64");
 }
 
 static void feed(struct request *r, enum taking_kind kind)
