@@ -290,6 +290,8 @@ bool vault_pack_request(
         return false;
     if (verb == NULL)
         return vault_refuse(r, 405, "%s", "");
+    if (verb->flags == KEEPER_REQUEST_HEAD_ONLY && !str_is(m.path, "sys/health"))
+        return vault_refuse(r, 405, "unsupported operation");
     m.op = verb->op;
     m.flags = verb->flags;
     take_content_type(&m);

@@ -293,6 +293,9 @@ static void head_asks_and_shows_no_body(void)
     CHECK_U64(status_of(got), 200);
     CHECK_STR(body_of(got), "");
     CHECK_U64(w.asked, 1);
+    got = ask(&w, REQUEST("HEAD /v1/kv/a", "")); /* a read that shows nothing still uses a token */
+    CHECK_U64(status_of(got), 405);
+    CHECK_U64(w.asked, 1);
     world_close(&w);
 }
 
