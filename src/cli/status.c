@@ -37,8 +37,13 @@ static void print_listeners(const json_t *root)
     }
     json_array_foreach(json_object_get(root, "certificates"), i, l)
     {
-        printf(
-            "  certificate %s until %s\n", json_text_at(l, "name"), json_text_at(l, "not_after"));
+        printf("  certificate %s until %s (%s)\n", json_text_at(l, "name"),
+            json_text_at(l, "not_after"), json_text_at(l, "from"));
+    }
+    if (json_object_get(root, "keeper") != NULL) {
+        const json_t *k = json_object_get(root, "keeper");
+
+        printf("  keeper     %s, %s\n", json_text_at(k, "state"), json_text_at(k, "url"));
     }
 }
 

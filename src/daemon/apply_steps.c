@@ -305,7 +305,7 @@ void apply_inspect(struct apply *a)
         if (tls_inspect(buf_as_str(&c->chain), &c->info, &err) == -1) {
             err_wrap(&err, "certificate %s", b->certificates[i].name.at);
             apply_fail(a, &err);
-        } else {
+        } else if (!c->kept) { /* the keeper renews its own */
             look_at_dates(&b->certificates[i], &c->info);
         }
     }

@@ -1,6 +1,9 @@
 /*
  * finish - what must hold within the tables of the keeper, and between them and the rest.
  */
+#include <errno.h>
+#include <unistd.h>
+
 #include "model/values_int.h"
 
 #define PROBLEM(r, n, id, ...) problem_add((r)->problems, node_place(n), false, id, __VA_ARGS__)
@@ -150,6 +153,16 @@ static void check_keeper_tls(struct reading *r, struct blueprint *b)
                 STR_ARG(k->listen_text), STR_ARG(b->listeners[i].name));
 }
 
+static void check_key_file(struct reading *r, const struct keeper_rule *k)
+{
+    struct str path = k->seal.key_file;
+
+    if (path.at == NULL || r->canonical || access(path.at, F_OK) == 0 || errno != ENOENT)
+        return;
+    WARNING(r, node_on_way(r->root, "keeper", "seal", "key_file", NULL), "blueprint_no_key_file",
+        "there is no file %.*s yet; \"weir keeper keygen\" makes one", STR_ARG(path));
+}
+
 void cross_keeper(struct reading *r, struct blueprint *b)
 {
     static const char *const words[] = { "keys", "secrets", "policies" };
@@ -162,8 +175,10 @@ void cross_keeper(struct reading *r, struct blueprint *b)
         if (b->certificates[i].issuer == ISSUER_KEEPER)
             needs_keeper(
                 r, b, node_on_way(r->root, "certificates", b->certificates[i].name.at, NULL));
-    if (b->keeper.on)
+    if (b->keeper.on) {
         check_keeper_tls(r, b);
+        check_key_file(r, &b->keeper);
+    }
     for (size_t i = 0; i < b->nservices; i++)
         check_run(r, b, &b->services[i]);
 }

@@ -8,8 +8,8 @@
 
 static const struct word seal_words[] = {
     { "key_file", WORD_PATH, AT(keeper_seal, key_file),
-        .help = "A file with 32 random bytes (raw, hex or base64) that opens the keeper when Weir "
-                "starts; without it, shares do (`weir keeper unseal`).",
+        .help = "A file of at least 32 random bytes that opens the keeper when Weir starts "
+                "(`weir keeper keygen`); without it, shares do (`weir keeper unseal`).",
         .example = "/etc/weir/unseal.key" },
     { NULL },
 };

@@ -5,6 +5,7 @@ import json
 import re
 import secrets
 
+import receipts
 import store
 from service import Refused, Service, healthy
 
@@ -69,16 +70,43 @@ def place(request):
         order = secrets.token_hex(6)
         db.execute("insert into orders (id, key, cents, lines) values (?, ?, ?, ?)",
                    (order, key, bought["cents"], json.dumps(bought["items"])))
+        db.execute("insert into marks values (?, ?)",
+                   (order, store.mark(receipts.text_of(order, bought["cents"], bought["items"]))))
         db.execute("delete from cart_items where cart = ?", (cart,))
     return 201, {"id": order, "cents": bought["cents"]}, {"Location": f"/api/orders/{order}"}
 
 
-def order_of(request):
+def find_order(request):
     row = store.connection().execute("select id, cents, lines, placed from orders where id = ?",
                                      (request.parts["id"],)).fetchone()
     if row is None:
         raise Refused(404, "no such order")
-    return 200, {**dict(row), "lines": json.loads(row["lines"])}
+    return {**dict(row), "lines": json.loads(row["lines"])}
+
+
+def order_of(request):
+    return 200, find_order(request)
+
+
+def receipt_of(request):
+    """Signed when it is first asked for: an order does not wait for a keeper that is sealed."""
+    order = find_order(request)
+    text = receipts.text_of(order["id"], order["cents"], order["lines"])
+    db = store.connection()
+    mark = db.execute("select mark from marks where id = ?", (order["id"],)).fetchone()
+    if mark is None or not store.is_mark(mark["mark"], text):
+        raise Refused(409, "this order was not written by the shop: no receipt is made for it")
+    known = db.execute("select signature from receipts where id = ?", (order["id"],)).fetchone()
+    try:
+        if known is None:
+            signature = receipts.sign(text)
+            db.execute("insert or ignore into receipts values (?, ?)", (order["id"], signature))
+        else:
+            signature = known["signature"]
+        return 200, {"receipt": text, "signature": signature,
+                     "valid": receipts.verify(text, signature)}
+    except receipts.Unavailable as why:
+        raise Refused(503, "receipts are not signed at the moment, ask again later") from why
 
 
 if __name__ == "__main__":
@@ -89,4 +117,5 @@ if __name__ == "__main__":
         ("PUT", "/api/cart/(?P<id>[a-z]+)"): put,
         ("POST", "/api/checkout"): place,
         ("GET", "/api/orders/(?P<id>[0-9a-f]+)"): order_of,
+        ("GET", "/api/orders/(?P<id>[0-9a-f]+)/receipt"): receipt_of,
     }).run()

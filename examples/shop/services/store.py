@@ -1,8 +1,15 @@
 """The shop's database: products with their stock, carts, orders.  SQLite, shared by all instances.
 
 Every change is one transaction, so that a process may be killed at any moment.
+
+Its password comes from Weir's keeper, in the environment variable SHOP_DATABASE_PASSWORD: nobody has
+written it down.  It marks every order (HMAC), so that a row that somebody else put into the file is not
+believed, and a process with another password does not start.
 """
 import contextlib
+import functools
+import hashlib
+import hmac
 import json
 import os
 import pathlib
@@ -20,6 +27,9 @@ create table if not exists cart_items (
 create table if not exists orders (
     id text primary key, key text not null unique, cents integer not null, lines text not null,
     placed text not null default current_timestamp);
+create table if not exists marks (id text primary key, mark text not null);
+create table if not exists receipts (id text primary key, signature text not null);
+create table if not exists settings (name text primary key, value text not null);
 """
 
 _local = threading.local()
@@ -62,6 +72,29 @@ def connection():
     return _local.db
 
 
+def _setting(db, name, value):
+    """What is there, or else this."""
+    db.execute("insert or ignore into settings values (?, ?)", (name, value))
+    return db.execute("select value from settings where name = ?", (name,)).fetchone()["value"]
+
+
+@functools.cache
+def _key():
+    password = os.environ.get("SHOP_DATABASE_PASSWORD", "")
+    if not password:
+        raise SystemExit("shop: SHOP_DATABASE_PASSWORD is not set; Weir sets it, see run.secrets")
+    salt = bytes.fromhex(_setting(connection(), "salt", os.urandom(16).hex()))
+    return hashlib.scrypt(password.encode(), salt=salt, n=2 ** 14, r=8, p=1, dklen=32)
+
+
+def mark(text):
+    return hmac.new(_key(), text.encode(), "sha256").hexdigest()
+
+
+def is_mark(known, text):
+    return hmac.compare_digest(known, mark(text))
+
+
 def prepare():
     """Creates the tables and, in an empty shop, the products. Any instance may be the first."""
     connection().execute("pragma journal_mode = wal")
@@ -72,3 +105,5 @@ def prepare():
         if db.execute("select count(*) from products").fetchone()[0] == 0:
             db.executemany("insert into products values (:id, :name, :text, :cents, :stock)",
                            products)
+    if not is_mark(_setting(connection(), "mark", mark("the shop")), "the shop"):
+        raise SystemExit("shop: the database was made with another password")
