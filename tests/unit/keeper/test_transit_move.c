@@ -92,17 +92,18 @@ static void the_documented_backup_is_restored(void)
 #define ENTRY(secret)                                                                              \
     "{\"key\":null,\"hmac_key\":\"" HMAC "\",\"time\":\"2023-01-02T03:04:05.678Z\",\"ec_x\":null," \
     "\"ec_y\":null,\"rsa_key\":null,\"public_key\":\"\",\"creation_time\":1672628645," secret "}"
-#define POLICY(name, type, entry, more)                                                              \
-    "{\"policy\":{\"name\":\"" name "\",\"keys\":{\"1\":" entry "},\"exportable\":true,"             \
-    "\"min_decryption_version\":1,\"min_encryption_version\":0,\"latest_version\":1,"                \
-    "\"archive_version\":1,\"min_available_version\":0,\"deletion_allowed\":false,\"type\":" type    \
-    ",\"backup_info\":null,\"restore_info\":null,\"allow_plaintext_backup\":true," more              \
-    "\"version_template\":\"\",\"storage_prefix\":\"\",\"auto_rotate_period\":0,\"Imported\":false," \
-    "\"AllowImportedKeyRotation\":false},\"archived_keys\":{\"keys\":[" entry "]}}"
+#define POLICY(name, type, entry, more)                                                            \
+    "{\"policy\":{\"name\":\"" name "\",\"keys\":{\"1\":" entry "},\"exportable\":true,"           \
+    "\"min_decryption_version\":1,\"min_encryption_version\":0,\"latest_version\":1,"              \
+    "\"archive_version\":1,\"min_available_version\":0,\"deletion_allowed\":false,\"type\":" type  \
+    ",\"backup_info\":null,\"restore_info\":null,\"allow_plaintext_backup\":true,"                 \
+    "\"version_template\":\"\",\"storage_prefix\":\"\",\"auto_rotate_period\":0,"                  \
+    "\"Imported\":false,\"AllowImportedKeyRotation\":false" more                                   \
+    "},\"archived_keys\":{\"keys\":[" entry "]}}"
 #define SYMMETRIC(version)                                                                         \
     ENTRY("\"key\":\"" KEY "\",\"ec_d\":null,\"convergent_version\":" version)
 #define CONVERGENT(version)                                                                        \
-    "\"derived\":true,\"kdf\":1,\"convergent_encryption\":true,\"convergent_version\":" version ","
+    ",\"derived\":true,\"kdf\":1,\"convergent_encryption\":true,\"convergent_version\":" version
 
 static int restore(const char *json)
 {
@@ -142,7 +143,7 @@ static void symmetric_keys_of_vault_open_their_data(void)
         200);
     CHECK_STR(core_text(&f, "data.valid"), "true");
     /* The first key derivation function of all. */
-    CHECK_U64(restore(POLICY("old", "0", SYMMETRIC("0"), "\"derived\":true,\"kdf\":0,")), 204);
+    CHECK_U64(restore(POLICY("old", "0", SYMMETRIC("0"), ",\"derived\":true,\"kdf\":0")), 204);
     check_opens("old",
         "vault:v1:AAECAwQFBgcICQoLh7qwYd2kjzfC9a2yp/mS9VmPC2AeMl3lsXBtMcxBLjaQi2c=", CONTEXT);
     end();
@@ -181,11 +182,11 @@ static void check_signed(const char *name, const char *signature, const char *mo
 static void signing_keys_of_vault_verify_their_signatures(void)
 {
     begin();
-    CHECK_U64(restore(POLICY("ec", "1",
-                  ENTRY("\"ec_d\":"
-                        "9122525302739710127005926051599022187449610801726122244569939764468721391"
-                        "5777"),
-                  "")),
+    CHECK_U64(
+        restore(POLICY("ec", "1",
+            ENTRY(
+                "\"ec_d\":91225253027397101270059260515990221874496108017261222445699397644687913215777"),
+            "")),
         204);
     check_signed("ec",
         "vault:v1:MEYCIQCqo7LTaJDYcVtTSIBXbwbNwkXoxdHP0UawI0ey7X5RuQIhAIg4JAhTpekLzZY+"
@@ -194,7 +195,7 @@ static void signing_keys_of_vault_verify_their_signatures(void)
     CHECK_U64(restore(POLICY("ed", "2",
                   ENTRY("\"key\":\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8DoQe/884Qvh1w3RjnS8CZ"
                         "Z+TWMJulDV8d3IZkElUxuA==\""),
-                  "\"derived\":true,\"kdf\":1,")),
+                  ",\"derived\":true,\"kdf\":1")),
         204);
     check_signed("ed",
         "vault:v1:x1Udi8XXWy0H7la1sHWeqwEWK0yOec9lOEfAPqzJWwl++7QPB5w1IZZAGspH5v5ReHHqf4RnsswrfyRTwQ"
@@ -206,15 +207,15 @@ static void signing_keys_of_vault_verify_their_signatures(void)
 }
 
 #define P                                                                                          \
-    "1546732138437643281784728718025150988901748595222448633054376770907562430798866954279952927"  \
-    "8238746541544956234718616481585427107180613446402893333472461422321358291156722203333235385"  \
-    "8049787180486831134183057020833545199993077390364959938806689016350223809914176306676019969"  \
-    "635213034585825883528127235874684082417"
+    "1546732137638443281784728718025150988901748595222448633054370906772430798866954279952927"     \
+    "8238746541544956234718616481585427107180613446402893333472461422321358291156722203333235"     \
+    "3858049787180486831134183057020833545199993077390364959938806689016350223809914176306676"     \
+    "019969635213034585825883528127235874684082417"
 #define Q                                                                                          \
-    "1327930250247153291239240833779228146841620599139480980326615632686882327349828032230151804"  \
-    "8955331731683358443542450740927959439305634944704738891434560516592720132219270687054564399"  \
-    "1584573901909956380720426452223425786322547871758965140883127102984930768213198832542217762"  \
-    "257092135384802889866043941823057701"
+    "1327930250247153291239240833779228146841620599139480980326615632686882327349828032230151"     \
+    "8048955331731683358443542450740927959439305634944704738891434560516592720132219270687054"     \
+    "5643991584573901909956380720426452223425786322547871758965140883127102984930768213198832"     \
+    "542217762257092135384802889866043941823057701"
 
 static void rsa_keys_of_vault_open_and_verify(void)
 {
@@ -273,12 +274,12 @@ static void damaged_backups_are_refused_whole(void)
         POLICY("x", "1", SYMMETRIC("0"), ""),
         POLICY("x", "3", SYMMETRIC("0"), ""),
         POLICY("x", "0", ENTRY("\"key\":\"AAAA\""), ""),
-        POLICY("x", "0", SYMMETRIC("0"), "\"latest_version\":2,"),
-        POLICY("x", "0", SYMMETRIC("0"), "\"latest_version\":999999999,"),
-        POLICY("x", "0", SYMMETRIC("0"), "\"kdf\":7,\"derived\":true,"),
+        POLICY("x", "0", SYMMETRIC("0"), ",\"latest_version\":2"),
+        POLICY("x", "0", SYMMETRIC("0"), ",\"latest_version\":999999999"),
+        POLICY("x", "0", SYMMETRIC("0"), ",\"kdf\":7,\"derived\":true"),
         POLICY("x", "0", SYMMETRIC("9"), CONVERGENT("-1")),
-        POLICY("x", "0", SYMMETRIC("0"), "\"convergent_encryption\":true,"),
-        POLICY("x", "3", SYMMETRIC("0"), "\"derived\":true,"),
+        POLICY("x", "0", SYMMETRIC("0"), ",\"convergent_encryption\":true"),
+        POLICY("x", "3", SYMMETRIC("0"), ",\"derived\":true"),
         POLICY("../x", "0", SYMMETRIC("0"), ""),
         POLICY("x", "1", ENTRY("\"ec_d\":0"), ""),
         POLICY("x", "1", ENTRY("\"ec_d\":-5"), ""),
@@ -286,7 +287,7 @@ static void damaged_backups_are_refused_whole(void)
         POLICY("x", "3", ENTRY("\"rsa_key\":{\"E\":65537,\"Primes\":[" P "," P "]}"), ""),
         POLICY("x", "3", ENTRY("\"rsa_key\":{\"E\":65537,\"Primes\":[15,21]}"), ""),
         POLICY("x", "4", ENTRY("\"rsa_key\":{\"E\":65537,\"Primes\":[" P "," Q "]}"), ""),
-        POLICY("x", "0", SYMMETRIC("0"), "\"version_template\":\"other:{{version}}\","),
+        POLICY("x", "0", SYMMETRIC("0"), ",\"version_template\":\"other:{{version}}\""),
     };
 
     begin();
