@@ -124,7 +124,12 @@ void core_fixture_unseal(struct core_fixture *f)
     for (int i = 0; i < FIXTURE_THRESHOLD; i++) {
         char *body = xasprintf("{\"key\":\"%s\"}", f->shares[i]);
 
-        MUST(core_call(f, OP_WRITE, "sys/unseal", NULL, body) == 200);
+        if (core_call(f, OP_WRITE, "sys/unseal", NULL, body) != 200) {
+            struct str why = core_text(f, "errors.0");
+
+            fprintf(stderr, "unseal: %d %.*s\n", f->status, STR_ARG(why));
+            BUG("the fixture cannot be unsealed");
+        }
         free(body);
     }
     MUST(!core_is_sealed(f->core));

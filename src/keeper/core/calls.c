@@ -206,7 +206,8 @@ void call_finish(struct call *call)
 static void answer_late(struct call *call)
 {
     buf_clear(&call->answer_bytes);
-    answer_compose_error(&call->answer_bytes, 503, "what was changed could not be written down");
+    answer_compose_error(
+        &call->answer_bytes, 503, "the audit log or the store did not take it in time");
     call->r.core->counters.failed++;
 }
 
@@ -241,6 +242,29 @@ void calls_progress(struct core *c)
 {
     progress(&c->waiting_records);
     progress(&c->waiting_batch);
+}
+
+void call_hold(struct call *call)
+{
+    struct core *c = call->r.core;
+
+    call->working = true; /* dispatch leaves it alone */
+    list_append(&c->held, &call->link);
+    c->nheld++;
+}
+
+void calls_let_go(struct core *c)
+{
+    while (!list_empty(&c->held)) {
+        struct call *call = list_item(c->held.next, struct call, link);
+
+        list_remove(&call->link);
+        c->nheld--;
+        call->working = false;
+        call->r.endpoint->on[call->r.op](&call->r);
+        if (!call->working)
+            call_finish(call);
+    }
 }
 
 /* Those that wait too long: 503, and what the store was not yet given is given up. */

@@ -70,12 +70,40 @@ static void notice_failures(struct core *c)
     reload(c);
 }
 
+/* The journal's last head, noted in the store once the journal has it. */
+static void begin_closing(struct core *c)
+{
+    c->closing = true;
+    c->records = audit_last(c->audit);
+    c->closing_batch = entries_close_batch(c->entries);
+    if (c->closing_batch != 0)
+        add_gate(c, c->closing_batch);
+    audit_flush(c->audit, true);
+}
+
+/* What was answered is done, and the last head is down; a journal or store that does not answer keeps no keys in memory. */
+static bool is_settled(struct core *c)
+{
+    if (audit_is_stuck(c->audit) || loop_now(c->loop) > c->sealing_since + CORE_SEAL_WITHIN) {
+        entries_abandon(c->entries);
+        c->ngates = 0;
+        return true;
+    }
+    return c->ngates == 0 && (entries_is_durable(c->entries, c->closing_batch) ||
+                                 entries_has_failed(c->entries, c->closing_batch));
+}
+
 static void finish_sealing(struct core *c)
 {
-    if (c->state != CORE_SEALING || c->calls > 0 || c->ngates > 0)
+    if (c->state != CORE_SEALING || c->calls > c->nheld ||
+        (c->ngates > 0 && !audit_is_stuck(c->audit)))
         return;
+    if (!c->closing)
+        begin_closing(c);
+    if (!is_settled(c) || c->state != CORE_SEALING) /* giving up batches comes back here */
+        return;
+    c->closing = false;
     audit_stop(c->audit);
-    entries_commit(c->entries, entries_close_batch(c->entries));
     entries_forget(c->entries);
     barrier_close(c->barrier);
     mounts_forget(c->mounts);
@@ -85,6 +113,7 @@ static void finish_sealing(struct core *c)
     backups_forget(c);
     c->records = 0;
     c->state = CORE_SEALED;
+    calls_let_go(c);
 }
 
 static void progress(void *arg)
@@ -149,6 +178,7 @@ void core_seal(struct core *c)
     if (c->state != CORE_OPEN)
         return;
     c->state = CORE_SEALING;
+    c->sealing_since = loop_now(c->loop);
     shares_forget(seals_progress(c));
     rekey_forget(c->rekey);
     root_attempt_forget(c->root_attempt);
@@ -332,6 +362,7 @@ struct core *core_new(struct loop *l)
     list_init(&c->waiting_batch);
     list_init(&c->working);
     list_init(&c->idle);
+    list_init(&c->held);
     c->barrier = barrier_new();
     c->entries = entries_new(l, c->barrier);
     c->mounts = mounts_new();
@@ -370,6 +401,7 @@ void core_free(struct core *c)
     free_calls(&c->waiting_records);
     free_calls(&c->waiting_batch);
     free_calls(&c->working);
+    free_calls(&c->held);
     calls_free_idle(c);
     audit_free(c->audit);
     entries_free(c->entries);

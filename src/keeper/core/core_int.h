@@ -2,7 +2,7 @@
  * core - the keeper's centre: what a request meets on its way, and what is in memory besides entries.
  *
  * Single-threaded, one loop: the thread that signs for TLS.  Storage is asked over two links of the store role: one
- * blocking, for reads (microseconds, at most 2 s, then the request fails with 503), one for commits, which are gathered: a
+ * blocking, for reads (microseconds, at most CORE_READ_WITHIN, then the request fails with 503), one for commits, which are gathered: a
  * batch is what a round of the loop changed.  Audit records of a batch are written before it, answers follow it.
  */
 #ifndef WEIR_KEEPER_CORE_CORE_INT_H
@@ -16,7 +16,9 @@
 struct audit; /* keeper/audit/audit_int.h */
 
 enum {
-    CORE_ANSWER_WITHIN = 2000 /* ms: then 503 */,
+    CORE_READ_WITHIN = 500, /* ms for the store to answer a question, while nothing else goes on */
+    CORE_ANSWER_WITHIN =
+        1400, /* ms for journal and store; with a read before it, 503 comes within 2 s */
     CORE_TTL_DEFAULT = 2764800 /* s */,
     CORE_CACHE = 64 << 20
 };

@@ -123,6 +123,13 @@ static unsigned capability_needed(struct request *r)
     return need;
 }
 
+/* GET ...?help=1: what there is at a path. */
+static bool asks_for_help(const struct request *r)
+{
+    return r->op == OP_READ && r->endpoint != NULL &&
+           str_is(value_get_text(r->body, "help", STR("")), "1");
+}
+
 static bool step_policy(struct call *call)
 {
     struct request *r = &call->r;
@@ -130,6 +137,8 @@ static bool step_policy(struct call *call)
     struct str path = r->path;
     const char *why = NULL;
 
+    if (asks_for_help(r)) /* says nothing of what is there */
+        return true;
     if (!needs_token(call) || (r->endpoint != NULL && (r->endpoint->flags & ENDPOINT_ANY) != 0))
         return true;
     if (r->op == OP_LIST && path.at[path.len - 1] == '/')
@@ -159,6 +168,23 @@ static bool step_audit(struct call *call)
     return true;
 }
 
+static void help(struct request *r)
+{
+    static const char *const verbs[OP_COUNT] = { "read", "list", "write", "delete", "patch" };
+    struct value *v = value_map(&r->arena);
+    struct buf text;
+
+    buf_init(&text, 4096);
+    buf_printf(&text, "%s: %s\noperations:", r->mount->engine->type, r->endpoint->pattern);
+    for (unsigned i = 0; i < OP_COUNT; i++)
+        if (r->endpoint->on[i] != NULL)
+            buf_printf(&text, " %s", verbs[i]);
+    value_put_text(&r->arena, v, "help", buf_as_str(&text));
+    value_put(v, "see_also", value_null(&r->arena));
+    reply_bare(r, v);
+    buf_free(&text);
+}
+
 static bool step_handle(struct call *call)
 {
     struct request *r = &call->r;
@@ -171,6 +197,10 @@ static bool step_handle(struct call *call)
     if (r->endpoint == NULL) {
         reply_error(r, 404, "1 error occurred:\n\t* unsupported path\n\n");
         return false;
+    }
+    if (asks_for_help(r)) {
+        help(r);
+        return true;
     }
     if (r->endpoint->on[r->op] == NULL) {
         reply_error(r, 405, "1 error occurred:\n\t* unsupported operation\n\n");

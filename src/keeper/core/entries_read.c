@@ -1,7 +1,7 @@
 /*
  * entries_read - asks the store over the reading link, and waits for the answer.
  *
- * It waits at most CORE_ANSWER_WITHIN.  Once an answer is late nothing waits any more: questions are refused
+ * It waits at most CORE_READ_WITHIN.  Once an answer is late nothing waits any more: questions are refused
  * at once until it has come, so that a stuck disk costs the keeper one such wait and not one for each request.
  */
 #include <endian.h>
@@ -109,7 +109,7 @@ static void forget_answer(struct reader *r)
 
 static enum read_result wait_for(struct reader *r, uint16_t *type, struct str *body)
 {
-    nsec_t deadline = time_nsec() + (nsec_t)CORE_ANSWER_WITHIN * 1000000;
+    nsec_t deadline = time_nsec() + (nsec_t)CORE_READ_WITHIN * 1000000;
     int got;
 
     while ((got = look(r, type, body)) == 0) {

@@ -174,6 +174,30 @@ void sys_config_state(struct request *r)
     reply_data(r, v);
 }
 
+void sys_replication(struct request *r)
+{
+    static const char *const kinds[] = { "dr", "performance" };
+    struct arena *a = &r->arena;
+    struct value *v = value_map(a);
+
+    for (size_t i = 0; i < 2; i++) {
+        struct value *kind = value_map(a);
+
+        value_put_text(a, kind, "mode", STR("disabled"));
+        value_put(v, kinds[i], kind);
+    }
+    reply_data_and_top(r, v);
+}
+
+void sys_experiments(struct request *r)
+{
+    struct value *v = value_map(&r->arena);
+
+    value_put(v, "available", value_list(&r->arena));
+    value_put(v, "enabled", value_list(&r->arena));
+    reply_data(r, v);
+}
+
 /* ---- what Vault counts for its licences, and is never counted here ---- */
 
 void sys_counters_config(struct request *r)

@@ -156,6 +156,8 @@ static const struct endpoint endpoints[] = {
 
     /* looking at it */
     { "metrics", { READ = sys_metrics } },
+    { "replication/status", { READ = sys_replication }, .flags = OPEN },
+    { "experiments", { READ = sys_experiments } },
     { "host-info", { READ = sys_host_info } },
     { "version-history", { LIST = sys_version_history, READ = sys_version_history } },
 

@@ -36,6 +36,8 @@ void sys_step_down(struct request *r);
 void sys_host_info(struct request *r);
 void sys_version_history(struct request *r);
 void sys_config_state(struct request *r);
+void sys_replication(struct request *r);
+void sys_experiments(struct request *r);
 void sys_counters_config(struct request *r);
 void sys_counters_none(struct request *r);
 void sys_counters_entities(struct request *r);

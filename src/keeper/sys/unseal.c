@@ -96,7 +96,9 @@ void sys_unseal(struct request *r)
     field_text(r, "key", &key);
     if (refused(r))
         return;
-    if (!core_is_initialized(r->core)) {
+    if (r->core->state == CORE_SEALING) {
+        call_hold(call_of(r)); /* for a moment */
+    } else if (!core_is_initialized(r->core)) {
         reply_error(r, 400, "Vault is not initialized");
     } else if (reset) {
         if (core_is_sealed(r->core))
@@ -109,8 +111,6 @@ void sys_unseal(struct request *r)
             r, 400, "'key' must be specified in request body as JSON, or 'reset' set to true");
     } else if (!core_is_sealed(r->core)) {
         reply_bare(r, seal_status(r));
-    } else if (r->core->state == CORE_SEALING) {
-        reply_error(r, 503, "Vault is being sealed");
     } else if (!share_decode(&r->arena, key, &share)) {
         reply_error(r, 400, "'key' must be a valid hex or base64 string of a share");
     } else {
