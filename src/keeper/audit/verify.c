@@ -237,12 +237,12 @@ static void take_line(struct verifying *c, struct str text)
     }
     if (!take_place(c, &line))
         return;
-    take_hash(c, &line);
-    compare_with_noted(c, &line);
-    if (chain_is_head(text))
+    if (chain_is_head(text)) /* it speaks of the records before it */
         take_head(c, text, &line);
     else
         c->unsigned_bytes += text.len;
+    take_hash(c, &line);
+    compare_with_noted(c, &line);
     if (c->has_tree)
         chain_tree_add(&c->tree, line.hash);
     if (c->v->records++ == 0)
