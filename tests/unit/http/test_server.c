@@ -447,6 +447,7 @@ static void who_is_slow_runs_out_of_time(void)
 
 static void connections_are_counted(void)
 {
+    struct http_server_stats stats;
     struct world w;
     const char *got;
     bool end;
@@ -467,9 +468,20 @@ static void connections_are_counted(void)
     fd = client(&w);
     say(&w, fd, STR("GET /a HTTP/1.1\r\nHost: x\r\n\r\n"));
     expect(&w, fd, OK_HEAD("7") "\r\nGET /a ", false);
+    say(&w, fd, STR("nonsense\r\n\r\n"));
+    stats = http_server_get_stats(w.server);
+    CHECK_U64(stats.open, 3);
+    CHECK_U64(stats.accepted, 4);
+    CHECK_U64(stats.turned_away, 1);
+    CHECK_U64(stats.refused, 1);
+    CHECK_U64(stats.slow, 0);
     close(fd);
     close(fds[1]);
     close(fds[2]);
+    turn(&w);
+    stats = http_server_get_stats(w.server);
+    CHECK_U64(stats.open, 0);
+    CHECK_U64(stats.bytes, 0);
     world_close(&w);
 }
 

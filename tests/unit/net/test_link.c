@@ -362,31 +362,8 @@ static void a_question_without_answer_ends_in_time(void)
     buf_free(&answer);
 }
 
-static bool all_zero(const char *p, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (p[i] != 0)
-            return false;
-    return true;
-}
-
-static void secret_buffers_wipe_what_they_drop(void)
-{
-    struct buf b;
-
-    buf_init_secret(&b, 100000);
-    buf_text(&b, "a secret and more");
-    buf_consume(&b, 9);
-    CHECK(str_is(buf_as_str(&b), "and more"));
-    CHECK(all_zero(b.data + b.len, 9));
-    buf_clear(&b);
-    CHECK(b.len == 0 && all_zero(b.data, 17));
-    buf_free(&b);
-    CHECK(b.secret && b.max == 100000);
-}
-
 TESTS(CASE(frames_arrive_whole_and_in_order), CASE(torn_frames_are_put_together),
     CASE(what_was_sent_before_the_end_still_arrives), CASE(what_is_not_permitted_ends_the_link),
     CASE(what_waits_is_bounded), CASE(a_handler_may_pause_after_each_frame),
     CASE(a_handler_may_free_the_link), CASE(a_question_gets_its_answer),
-    CASE(a_question_without_answer_ends_in_time), CASE(secret_buffers_wipe_what_they_drop))
+    CASE(a_question_without_answer_ends_in_time))
