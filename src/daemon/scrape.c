@@ -25,13 +25,13 @@ static void set(struct metrics *m, enum metric id, struct str label, uint64_t va
     cell_set(metrics_cell(m, 0, id, &label), value);
 }
 
-static void put_processes(struct metrics *m, struct str usage)
+static void put_processes(struct metrics *m, const struct control *c, struct str usage)
 {
     struct process_usage u;
 
     if (usage.len == 0)
         return; /* not known is not "down" */
-    for (unsigned r = 0; r < ROLE_COUNT; r++)
+    for (unsigned r = 0; r < (c->plan.keeper ? ROLE_COUNT : ROLE_VAULT); r++)
         set(m, METRIC_PROCESS_UP, str_from(role_name((enum role)r)), 0);
     while (gathered_next(&usage, &u)) {
         set(m, METRIC_PROCESS_UP, u.role, u.pid > 0);
@@ -77,7 +77,7 @@ static void gathered(void *arg, const struct gathered *g)
     struct buf out;
     struct buf own;
 
-    put_processes(m, buf_as_str(&g->usage));
+    put_processes(m, c, buf_as_str(&g->usage));
     origins_each_restart(c->origins, put_origin, m);
     if (c->live != NULL)
         put_version(m, c->live);
