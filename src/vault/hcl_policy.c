@@ -17,10 +17,9 @@ struct policy_reader {
 
 static int refuse(struct policy_reader *r, unsigned line, const char *what, struct str name)
 {
-    return err_set(r->err, ERR_CONFIG, "policy",
-        "failed to parse policy: path \"%.*s\": %s%s%.*s%s on line %u", STR_ARG(r->path), what,
-        name.at != NULL ? " \"" : "", (int)name.len, name.at != NULL ? name.at : "",
-        name.at != NULL ? "\"" : "", line);
+    return err_set(r->err, ERR_CONFIG, "policy", "path \"%.*s\": %s%s%.*s%s on line %u",
+        STR_ARG(r->path), what, name.at != NULL ? " \"" : "", (int)name.len,
+        name.at != NULL ? name.at : "", name.at != NULL ? "\"" : "", line);
 }
 
 /* ---- values ---- */
@@ -470,16 +469,13 @@ struct value *parse_policy(struct arena *a, struct str text, struct err *err)
     struct str plain_text = parse_base64(a, text); /* Vault takes that too */
     struct hcl *root = hcl_parse(a, plain_text.len > 0 ? plain_text : text, err);
 
-    if (root == NULL) {
-        err_wrap(err, "failed to parse policy");
+    if (root == NULL)
         return NULL;
-    }
     for (struct hcl_item *it = root->first; it != NULL; it = it->next) {
         if (str_is(it->key, "name"))
             continue;
         if (!str_is(it->key, "path")) {
-            err_set(err, ERR_CONFIG, "policy",
-                "failed to parse policy: invalid key \"%.*s\" on line %u", STR_ARG(it->key),
+            err_set(err, ERR_CONFIG, "policy", "invalid key \"%.*s\" on line %u", STR_ARG(it->key),
                 it->line);
             return NULL;
         }

@@ -116,12 +116,12 @@ static void add_policy(
 /* POST has the request in its body, GET has it in base64 at the end of the path (RFC 6960 appendix A.1). */
 static void add_ocsp(struct arena *a, struct str path, struct str raw, struct value *parsed)
 {
-    const char *at = memmem(path.at, path.len, "ocsp", 4);
+    const char *at = memmem(path.at, path.len, "/ocsp", 5);
     struct str end;
 
     if (at == NULL)
         return;
-    end = (struct str){ at + 4, path.len - (size_t)(at + 4 - path.at) };
+    end = (struct str){ at + 5, path.len - (size_t)(at + 5 - path.at) };
     if (end.len > 1 && end.at[0] == '/') {
         raw = end.len <= PARSED_OCSP_MAX ? parse_base64(a, (struct str){ end.at + 1, end.len - 1 })
                                          : STR_NONE;

@@ -12,6 +12,8 @@
 #include "http/uri.h"
 #include "vault/vault_int.h"
 
+enum { OCSP_BASE64_LEAST = 60 }; /* the shortest request that names a certificate has more */
+
 bool vault_refuse(struct refusal *r, int status, const char *fmt, ...)
 {
     va_list ap;
@@ -99,6 +101,38 @@ static bool squeeze(char *text, size_t *len)
     return true;
 }
 
+static bool is_base64(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        char c = ascii_lower(s.at[i]);
+
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && memchr("+/=", c, 3) == NULL)
+            return false;
+    }
+    return true;
+}
+
+/*
+ * An OCSP request in a GET is base64 behind "ocsp/" (RFC 6960 appendix A.1), where "//" are two of its digits: they become
+ * those of base64url, which the parser reads too.  A path of anything else has no such segment.
+ */
+static void keep_base64(char *text, size_t len)
+{
+    static const char mark[] = "/ocsp/M"; /* DER begins with SEQUENCE */
+    char *at = memmem(text, len, mark, sizeof(mark) - 1);
+    struct str rest;
+
+    if (at == NULL)
+        return;
+    at += sizeof(mark) - 2;
+    rest = (struct str){ at, len - (size_t)(at - text) };
+    if (rest.len < OCSP_BASE64_LEAST || !is_base64(rest) ||
+        memmem(rest.at, rest.len, "//", 2) == NULL)
+        return;
+    for (size_t i = 0; i < rest.len; i++)
+        at[i] = at[i] == '/' ? '_' : at[i];
+}
+
 bool vault_path(struct arena *a, struct str raw, struct str *path, struct refusal *r)
 {
     char *text = arena_alloc(a, raw.len + 1);
@@ -108,6 +142,7 @@ bool vault_path(struct arena *a, struct str raw, struct str *path, struct refusa
         return vault_refuse(r, 400, "invalid URL escape in the path");
     if (!is_printable((struct str){ text, len }))
         return vault_refuse(r, 400, "path contains unprintable characters");
+    keep_base64(text, len);
     if (!squeeze(text, &len))
         return vault_refuse(r, 400, "path cannot contain parent references");
     if (len <= 3 || memcmp(text, "v1/", 3) != 0)

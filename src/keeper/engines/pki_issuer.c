@@ -181,8 +181,7 @@ static bool issuer_values_ok(struct request *r, const struct value *v)
     for (size_t i = 0; i < 3; i++)
         if (str_is(how, behaviors[i]))
             return pki_urls_ok(r, v);
-    reply_error(r, 400,
-        "Unknown value for field `leaf_not_after_behavior`. Possible values are `err`, `truncate`, and `permit`.");
+    reply_error(r, 400, "leaf_not_after_behavior must be err, truncate or permit");
     return false;
 }
 
@@ -240,10 +239,7 @@ static void forget(struct request *r, const char *kind, struct str id, const str
     entry_delete(&r->tx, mount_path(r, "%s/%.*s", kind, STR_ARG(id)));
     if (str_eq(pki_default(r, kind), id)) {
         pki_set_default(r, kind, STR(""));
-        reply_warn(r,
-            "Deleted %s %.*s (via %s_ref %.*s); this was configured as the default %s. "
-            "Operations without an explicit %s will not work until a new default is configured.",
-            kind, STR_ARG(id), kind, STR_ARG(id), kind, kind);
+        reply_warn(r, "this was the default %s: choose another one", kind);
     }
 }
 
@@ -420,7 +416,7 @@ void pki_keys_import(struct request *r)
     if (key == NULL || pki_key_type(key) == NULL) {
         reply_error(r, 400, "the private key is of a type that is not supported");
     } else if (id.len > 0) {
-        reply_warn(r, "Key already imported, use key/ endpoint to update name.");
+        reply_warn(r, "this key is here already, under the name it has");
     } else if (pki_name_is_free(r, "key", name)) {
         id = pki_add_key(r, key, name);
     }

@@ -191,9 +191,7 @@ static bool read_limits(struct request *r, const struct value *role, struct limi
     if (refused(r))
         return false;
     if (asked_ttl && asked_until) {
-        reply_error(r, 400,
-            "Either ttl or not_after should be provided. Both should not be provided in the same "
-            "request.");
+        reply_error(r, 400, "ttl and not_after say the same thing: give one of them");
         return false;
     }
     if (!asked_until && !asked_ttl)

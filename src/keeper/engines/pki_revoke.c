@@ -68,15 +68,14 @@ static bool find_target(struct request *r, struct target *t)
     if (refused(r))
         return false;
     if (asked.len > 0 && field_has(r, "certificate")) {
-        reply_error(
-            r, 400, "Must provide either the certificate or the serial to revoke; not both.");
+        reply_error(r, 400, "give the certificate or its serial_number, not both");
         return false;
     }
     if (asked.len == 0 && certificate == NULL) {
         reply_error(r, 400,
             field_has(r, "certificate")
                 ? "the certificate could not be parsed"
-                : "The serial number or certificate to revoke must be provided.");
+                : "the certificate to revoke, or its serial_number, is missing");
         return false;
     }
     if (asked.len == 0)
@@ -144,7 +143,7 @@ void pki_on_revoke_with_key(struct request *r)
     X509 *x;
 
     if (shown == NULL) {
-        reply_error(r, 400, "Must provide a private key to revoke a certificate with.");
+        reply_error(r, 400, "private_key is missing");
         return;
     }
     if (!find_target(r, &t))

@@ -67,11 +67,9 @@ void pki_on_tidy(struct request *r)
         return;
     }
     if (str_is(value_get_text(old, "state", STR("")), "Running")) {
-        reply_warn(r, "Tidy operation already in progress.");
+        reply_warn(r, "Tidying is under way already.");
     } else {
-        reply_warn(r,
-            "Tidy operation successfully started. Any information from the operation will be "
-            "printed to Vault's server logs.");
+        reply_warn(r, "Tidying has begun; tidy-status says how far it is.");
         entry_put_value(&r->tx, tidy_path(r), fresh(r, what), 0);
     }
     r->reply.status = 202;
@@ -118,7 +116,7 @@ void pki_tidy_cancel(struct request *r)
     struct value *v = entry_get_value(&r->tx, tidy_path(r));
 
     if (!str_is(value_get_text(v, "state", STR("")), "Running")) {
-        reply_error(r, 400, "Tidy operation cannot be cancelled as none is currently running.");
+        reply_error(r, 400, "Nothing is being tidied.");
         return;
     }
     set_text(r, v, "state", STR("Cancelled"));

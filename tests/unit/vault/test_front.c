@@ -308,6 +308,13 @@ static void paths_are_decoded_once(void)
     becomes(&w, REQUEST("GET /v1//kv///a//", ""), 200, ASKED("0", "kv/a/"));
     becomes(&w, REQUEST("GET //v1/kv/a", ""), 200, ASKED("0", "kv/a"));
     becomes(&w, REQUEST("GET /v1/kv/caf%c3%a9", ""), 200, ASKED("0", "kv/caf\xc3\xa9"));
+    becomes(&w, /* two digits of the base64 of an OCSP request, which no path may have */
+        REQUEST(
+            "GET /v1/pki/ocsp/MEIwQDA%2B%2F%2F/wOjAJBgUrDgMCGgUABBQAAAAAAAAAAAAAAAAAAAAAAAAAAAQUAAAA",
+            ""),
+        200,
+        ASKED("0", "pki/ocsp/MEIwQDA+___wOjAJBgUrDgMCGgUABBQAAAAAAAAAAAAAAAAAAAAAAAAAAAQUAAAA"));
+    becomes(&w, REQUEST("GET /v1/kv/ocspx/Ma//b", ""), 200, ASKED("0", "kv/ocspx/Ma/b"));
     becomes(&w, REQUEST("GET /v1/kv/...a..b", ""), 200, ASKED("0", "kv/...a..b"));
     becomes(&w, REQUEST("GET /v1/kv/../sys/raw", ""), 400,
         "{\"errors\":[\"path cannot contain parent references\"]}");

@@ -78,7 +78,7 @@ static void reads_hcl(void)
             "[{path=sys/health capabilities=[read]} "
             "{path=b capabilities=[create read update delete list]}]" },
         { "name = \"dev\"\npath secret/x { policy = \"deny\" }",
-            "failed to parse policy: At 2:12: expected '/' for comment" },
+            "At 2:12: expected '/' for comment" },
         { "path \"a\" { policy = \"sudo\", comment = \"why\" }",
             "[{path=a capabilities=[create read update delete list sudo]}]" },
         { "path \"a\" { capabilities = [\"update\"]\n min_wrapping_ttl = \"1h30m\"\n "
@@ -120,10 +120,9 @@ static void reads_json(void)
             "[{path=a/\xf0\x9f\x98\x80 capabilities=[]}]" },
         { "{\"path\": {\"a\": {\"max_wrapping_ttl\": 60, \"allowed_parameters\": {\"p\": null}}}}",
             "[{path=a capabilities=[] max_wrapping_ttl=60 allowed_parameters={p=[null]}}]" },
-        { "{\"path\" = {}}", "failed to parse policy: At 1:9: expected ':' behind the key" },
-        { "{\"path\": {}} x",
-            "failed to parse policy: At 1:14: something follows the end of the document" },
-        { "{\"path\": {\"\\ud83d\": {}}}", "failed to parse policy: At 1:18: illegal char escape" },
+        { "{\"path\" = {}}", "At 1:9: expected ':' behind the key" },
+        { "{\"path\": {}} x", "At 1:14: something follows the end of the document" },
+        { "{\"path\": {\"\\ud83d\": {}}}", "At 1:18: illegal char escape" },
     };
 
     RUN(examples);
@@ -132,45 +131,43 @@ static void reads_json(void)
 static void names_what_is_wrong(void)
 {
     static const struct example examples[] = {
-        { "bad packet", "failed to parse policy: At 1:11: expected '=', '{' or a label behind the "
+        { "bad packet", "At 1:11: expected '=', '{' or a label behind the "
                         "key" },
-        { "rule \"a\" {}", "failed to parse policy: invalid key \"rule\" on line 1" },
+        { "rule \"a\" {}", "invalid key \"rule\" on line 1" },
         { "path \"a\" {\n\n  capability = [\"read\"] }",
-            "failed to parse policy: path \"a\": invalid key \"capability\" on line 3" },
+            "path \"a\": invalid key \"capability\" on line 3" },
         { "path \"a\" { capabilities = [\"reed\"] }",
-            "failed to parse policy: path \"a\": invalid capability \"reed\" on line 1" },
+            "path \"a\": invalid capability \"reed\" on line 1" },
         { "path \"a\" { capabilities = [1] }",
-            "failed to parse policy: path \"a\": a list of texts is expected for \"capabilities\" "
+            "path \"a\": a list of texts is expected for \"capabilities\" "
             "on line 1" },
-        { "path \"a\" { policy = \"banana\" }",
-            "failed to parse policy: path \"a\": invalid policy \"banana\" on line 1" },
+        { "path \"a\" { policy = \"banana\" }", "path \"a\": invalid policy \"banana\" on line 1" },
         { "path \"a/+*\" { policy = \"read\" }",
-            "failed to parse policy: path \"a/+*\": invalid use of wildcards ('+*' is forbidden) "
+            "path \"a/+*\": invalid use of wildcards ('+*' is forbidden) "
             "on line 1" },
         { "path \"a\" { min_wrapping_ttl = \"2h\" max_wrapping_ttl = \"1h\" }",
-            "failed to parse policy: path \"a\": max_wrapping_ttl cannot be less than "
+            "path \"a\": max_wrapping_ttl cannot be less than "
             "min_wrapping_ttl on line 1" },
         { "path \"a\" { min_wrapping_ttl = \"soon\" }",
-            "failed to parse policy: path \"a\": a duration is expected for \"min_wrapping_ttl\" "
+            "path \"a\": a duration is expected for \"min_wrapping_ttl\" "
             "on line 1" },
         { "path \"a\" { mfa_methods = [\"m\"] }",
-            "failed to parse policy: path \"a\": there are no second factors here, so this cannot "
+            "path \"a\": there are no second factors here, so this cannot "
             "be kept: \"mfa_methods\" on line 1" },
         { "path \"a\" { approvals { count = 0 policies = [\"x\"] } }",
-            "failed to parse policy: path \"a\": a number from 1 to 100 is expected for \"count\" "
+            "path \"a\": a number from 1 to 100 is expected for \"count\" "
             "on line 1" },
         { "path \"a\" { approvals { count = 1 } }",
-            "failed to parse policy: path \"a\": whose approvals count is not said in "
+            "path \"a\": whose approvals count is not said in "
             "\"approvals\" on line 1" },
-        { "path = \"a\"",
-            "failed to parse policy: path \"\": an object is expected for \"path\" on line 1" },
-        { "path \"a", "failed to parse policy: At 1:7: literal not terminated" },
-        { "path \"a\" {", "failed to parse policy: At 1:11: object expected closing '}'" },
-        { "path \"a\" { comment = <<X\nabc", "failed to parse policy: At 2:4: heredoc not "
+        { "path = \"a\"", "path \"\": an object is expected for \"path\" on line 1" },
+        { "path \"a", "At 1:7: literal not terminated" },
+        { "path \"a\" {", "At 1:11: object expected closing '}'" },
+        { "path \"a\" { comment = <<X\nabc", "At 2:4: heredoc not "
                                              "terminated" },
-        { "/* never", "failed to parse policy: At 1:8: comment not terminated" },
+        { "/* never", "At 1:8: comment not terminated" },
         { "path \"a\" { capabilities = [\"read\" \"list\"] }",
-            "failed to parse policy: At 1:35: error parsing list, expected comma or list end" },
+            "At 1:35: error parsing list, expected comma or list end" },
     };
 
     RUN(examples);

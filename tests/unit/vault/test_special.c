@@ -336,8 +336,7 @@ static void knows_both_kinds_of_policies(void)
 
     CHECK(value_get(v, "rules") != NULL && value_get(v, "rules")->n == 1);
     v = value_get(special("sys/policy/x", with("rules", "pfad \"a\" {}")), "policy");
-    CHECK_STR(value_get_text(v, "error", STR_NONE),
-        "failed to parse policy: invalid key \"pfad\" on line 1");
+    CHECK_STR(value_get_text(v, "error", STR_NONE), "invalid key \"pfad\" on line 1");
     v = value_get(
         special("sys/policies/password/x",
             with("policy", "length = 20\nrule \"charset\" { charset = \"abc\" min-chars = "
