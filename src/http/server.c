@@ -5,6 +5,7 @@
  * timer, a turn): http_answer() never closes one under its caller.
  */
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -407,7 +408,10 @@ static void accept_ready(struct watch_fd *w, unsigned events)
 void http_server_listen(struct http_server *s, int listener, struct tls_context *tls)
 {
     struct server_listener *l = xcalloc(1, sizeof(*l));
+    int one = 1;
 
+    /* Its connections inherit it: answers do not wait for the acknowledgement of the ones before. Not on a unix socket. */
+    (void)setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     l->watch.fd = listener;
     l->watch.ready = accept_ready;
     l->server = s;
