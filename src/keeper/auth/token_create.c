@@ -196,6 +196,8 @@ static struct value *by_parent(struct request *r, const struct wish *w)
     struct value *asked = policies_clean(&r->arena, w->policies, false);
     bool add;
 
+    if (asked->n == 0 && w->parent == NULL) /* the keeper itself must say what it wants */
+        return policies_clean(&r->arena, NULL, !w->no_default_policy);
     if (asked->n == 0)
         return policies_clean(&r->arena, parents, false);
     add = !w->no_default_policy && (w->sudo || policies_contain(parents, "default"));

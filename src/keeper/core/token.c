@@ -213,6 +213,14 @@ struct token *token_load(struct request *r, struct str hash)
     return token_read(r, hash, k) && token_lives(r, k) ? k : NULL;
 }
 
+/* What its entity adds to its policies now. */
+static struct token *with_entity(struct request *r, struct token *k)
+{
+    if (k != NULL && k->entity.len > 0)
+        identity_look(r, k->entity, &k->identity_policies);
+    return k;
+}
+
 struct token *token_load_accessor(struct request *r, struct str accessor)
 {
     struct str hash;
@@ -221,10 +229,10 @@ struct token *token_load_accessor(struct request *r, struct str accessor)
         return NULL;
     if (!entry_get(&r->tx, entry_path(&r->tx, "token/accessor/%.*s", STR_ARG(accessor)), &hash))
         return NULL;
-    return token_load(r, hash);
+    return with_entity(r, token_load(r, hash));
 }
 
-struct token *token_load_text(struct request *r, struct str text)
+static struct token *find(struct request *r, struct str text)
 {
     struct token *k;
 
@@ -234,6 +242,11 @@ struct token *token_load_text(struct request *r, struct str text)
         return token_load(r, token_hash(r, text));
     k = arena_calloc(&r->arena, 1, sizeof(*k));
     return token_open_batch(r, text, k) && token_lives(r, k) ? k : NULL;
+}
+
+struct token *token_load_text(struct request *r, struct str text)
+{
+    return with_entity(r, find(r, text));
 }
 
 /* ---- the check ---- */
@@ -282,7 +295,7 @@ static void take_use(struct request *r, struct token *k)
 
 const struct token *token_check(struct request *r)
 {
-    struct token *k = token_load_text(r, r->token);
+    struct token *k = find(r, r->token);
 
     if (k == NULL)
         return NULL;

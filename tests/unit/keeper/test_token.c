@@ -64,6 +64,30 @@ static void a_child_is_made_and_shown(void)
     CHECK_STR(core_text(&f, "data.path"), "auth/token/create");
 }
 
+static void empty_fields_say_nothing(void)
+{
+    make(f.root,
+        "{\"ttl\":\"\",\"period\":\"\",\"explicit_max_ttl\":\"\",\"num_uses\":null,\"id\":null,"
+        "\"meta\":null,\"policies\":null,\"display_name\":\"\",\"type\":\"\",\"entity_alias\":\"\","
+        "\"no_parent\":false,\"no_default_policy\":null,\"renewable\":true,\"lease\":\"\"}");
+    CHECK_STR(core_text(&f, "auth.policies.0"), "root");
+    CHECK_STR(core_text(&f, "auth.lease_duration"), "0");
+    CHECK_U64(core_call(&f, OP_WRITE, "auth/token/create", f.root, "{\"ttl\":\"soon\"}"), 400);
+    CHECK_U64(core_call(&f, OP_WRITE, "auth/token/create", f.root, "{\"ttl\":-5}"), 400);
+    CHECK_U64(core_call(&f, OP_WRITE, "auth/token/create", f.root, "{\"num_uses\":-1}"), 400);
+}
+
+static void the_keepers_own_tokens_are_not_root(void)
+{
+    struct request *r = request_inside(f.core, OP_WRITE, STR("auth/token/create"), NULL);
+
+    CHECK_U64(r->reply.status, 200);
+    CHECK(value_get(r->reply.auth_made, "policies")->n == 1);
+    CHECK_STR(value_get(r->reply.auth_made, "policies")->first->text, "default");
+    request_free(r);
+    core_fixture_rounds(&f, 3);
+}
+
 static void children_have_no_more_than_their_parents(void)
 {
     char *t = make(f.root, "{\"policies\":[\"a\"],\"no_default_policy\":true}");
@@ -348,6 +372,8 @@ static const struct check_case cases[] = {
     CASE(root_is_looked_at),
     CASE(a_child_is_made_and_shown),
     CASE(children_have_no_more_than_their_parents),
+    CASE(empty_fields_say_nothing),
+    CASE(the_keepers_own_tokens_are_not_root),
     CASE(a_chosen_id_is_for_sudo_alone),
     CASE(time_ends_and_renewal_prolongs),
     CASE(a_period_renews_for_ever),
