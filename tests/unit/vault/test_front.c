@@ -313,7 +313,8 @@ static void paths_are_decoded_once(void)
             "GET /v1/pki/ocsp/MEIwQDA%2B%2F%2F/wOjAJBgUrDgMCGgUABBQAAAAAAAAAAAAAAAAAAAAAAAAAAAQUAAAA",
             ""),
         200,
-        ASKED("0", "pki/ocsp/MEIwQDA+___wOjAJBgUrDgMCGgUABBQAAAAAAAAAAAAAAAAAAAAAAAAAAAQUAAAA"));
+        "{\"op\":0,\"path\":\"pki/ocsp/MEIwQDA+___wOjAJBgUrDgMCGgUABBQAAAAAAAAAAAAAAAAAAAAAAAAAAAQUAAAA\",\"token\":\"\",\"type\":\"\",\"rest\":{\"parsed\":{\"ocsp\":{"
+        "\"error\":\"an OCSP request is malformed\"}}}}");
     becomes(&w, REQUEST("GET /v1/kv/ocspx/Ma//b", ""), 200, ASKED("0", "kv/ocspx/Ma/b"));
     becomes(&w, REQUEST("GET /v1/kv/...a..b", ""), 200, ASKED("0", "kv/...a..b"));
     becomes(&w, REQUEST("GET /v1/kv/../sys/raw", ""), 400,
