@@ -31,29 +31,30 @@ static struct value *words_of(struct arena *a, unsigned can)
         value_add_text(a, list, STR("root"));
         return list;
     }
-    if ((can & CAN_DENY) == 0)
-        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-            if ((can & words[i].bit) != 0)
-                value_add_text(a, list, str_from(words[i].word));
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if ((can & words[i].bit) != 0)
+            value_add_text(a, list, str_from(words[i].word));
     if (list->n == 0)
         value_add_text(a, list, STR("deny"));
     return list;
 }
 
+/* As each operation would be decided: LIST looks at the path as a folder. */
 static struct value *look(struct request *r, const struct token *t, struct str path)
 {
-    struct acl_answer answer;
-    struct acl_answer listed;
+    const struct acl *acl = core_acl(r, t);
     bool folder = path.len > 0 && path.at[path.len - 1] == '/';
     struct str bare = { path.at, folder ? path.len - 1 : path.len };
+    struct acl_answer answer;
+    struct acl_answer listed;
+    unsigned can;
 
-    acl_look(core_acl(r, t), path, false, &answer);
-    acl_look(core_acl(r, t), bare, true, &listed);
-    if ((answer.capabilities & (CAN_DENY | CAN_ROOT)) ==
-        0) /* what LIST may do is decided as LIST sees it */
-        answer.capabilities = (answer.capabilities & ~(unsigned)CAN_LIST) |
-                              (listed.capabilities & (unsigned)CAN_LIST);
-    return words_of(&r->arena, answer.capabilities);
+    acl_look(acl, path, false, &answer);
+    acl_look(acl, bare, true, &listed);
+    can = (answer.capabilities & CAN_DENY) != 0 ? 0 : answer.capabilities & ~(unsigned)CAN_LIST;
+    if ((listed.capabilities & CAN_DENY) == 0)
+        can |= listed.capabilities & CAN_LIST;
+    return words_of(&r->arena, can);
 }
 
 static void answer(struct request *r, const struct token *t)
