@@ -13,7 +13,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "cli/commands_int.h"
-#include "cli/keeper_int.h"
+#include "cli/keeper_actions_int.h"
 
 enum { KEY_BYTES = 32, SHARE_MOST = 512 };
 
@@ -335,6 +335,9 @@ static const struct option keeper_options[] = {
     { "shares", "N", "init, rekey: how many shares (5)" },
     { "threshold", "N", "init, rekey: how many of them open the keeper (3)" },
     { "ttl", "TIME", "token: how long it lives, as in 1h" },
+    { "recipient", "KEY", "backup: who can restore it, see identity; may be repeated" },
+    { "identity", "FILE", "restore, drill: the private key of a recipient" },
+    { "head", "LINE", "audit: a signed head that was kept elsewhere" },
     { 0 },
 };
 
@@ -349,6 +352,15 @@ static const struct action keeper_actions[] = {
     { "rekey", "", "New shares in place of the old ones, which are asked for.", 0, 0, rekey },
     { "login", "", "Check a token and keep it in ~/.vault-token.", 0, 0, login },
     { "token", "POLICY...", "Make a token with these policies.", 1, COMMAND_ARGS_MAX, token },
+    { "identity", "FILE", "Make a key pair for backups: FILE gets the private half.", 1, 1,
+        keeper_identity },
+    { "backup", "FILE", "Write all it keeps to a file, encrypted to recipients.", 1, 1,
+        keeper_backup },
+    { "restore", "FILE", "Fill an empty keeper from a backup.", 1, 1, keeper_restore },
+    { "drill", "FILE", "Restore aside, and prove every key against the live one.", 1, 1,
+        keeper_drill },
+    { "audit", "verify [FOLDER]", "Was any record of the audit journal changed or taken away?", 1,
+        2, keeper_audit },
     { 0 },
 };
 

@@ -130,7 +130,8 @@ int keeper_ask(const struct command_line *line, const struct keeper_question *q,
         if (q->query != NULL)
             buf_printf(&target, "?%s", q->query);
         question.target = buf_cstr(&target);
-        question.body = str_from(text);
+        question.body = q->raw.len > 0 ? q->raw : str_from(text);
+        question.content_type = q->raw.len > 0 ? "application/octet-stream" : "application/json";
         question.timeout = CLIENT_TIMEOUT;
         result = client_ask(c, &question, &answer, err);
         buf_free(&target);

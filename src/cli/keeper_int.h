@@ -15,6 +15,7 @@ struct keeper_question {
     const char *path;   /* without /v1/; what it may not hold is escaped */
     const char *query;  /* behind '?', or NULL */
     json_t *body;       /* NULL: none; it is consumed */
+    struct str raw;     /* instead of body, when len > 0 */
     bool open;          /* needs no token */
     bool keep;          /* 400 and more is an answer too, not a failure */
 };

@@ -174,6 +174,8 @@ int client_ask(
         buf_printf(&request, "Accept: %s\r\n", q->accept);
     if (q->token != NULL)
         buf_printf(&request, "X-Vault-Token: %s\r\n", q->token);
+    if (q->content_type != NULL && q->body.len > 0)
+        buf_printf(&request, "Content-Type: %s\r\n", q->content_type);
     buf_printf(&request, "Content-Length: %zu\r\n\r\n", q->body.len);
     buf_str(&request, q->body);
     buf_init_secret(&in, ANSWER_MAX);

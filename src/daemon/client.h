@@ -34,10 +34,11 @@ struct client_answer {
 struct client_question {
     const char *method;
     const char *target;
-    const char *accept; /* a header, or NULL */
-    const char *token;  /* of the keeper's API, or NULL */
-    struct str body;    /* len 0: none */
-    msec_t timeout;     /* for the whole answer */
+    const char *accept;       /* a header, or NULL */
+    const char *token;        /* of the keeper's API, or NULL */
+    const char *content_type; /* or NULL */
+    struct str body;          /* len 0: none */
+    msec_t timeout;           /* for the whole answer */
 };
 
 /* An answer of 4xx or 5xx is an answer.  err ids client_lost, client_timeout, client_size. */
