@@ -2,9 +2,9 @@
  * store - see store.h; on SQLite.
  *
  * One table.  WITHOUT ROWID keeps a row in the tree of its id, so that a read is one walk; rows come and go by
- * id alone, folder and due have an index each.  WAL with synchronous=FULL: a
- * commit is one fsync, readers go on.  secure_delete wipes what is freed, so that a destroyed
- * row's ciphertext is not kept in free pages.
+ * id alone, folder and due have an index each.  WAL with synchronous=FULL: a commit is one fsync, readers go on.  Ids
+ * are random, so that a large commit touches a page a row: checkpoints are few.  secure_delete wipes what is freed,
+ * so that a destroyed row's ciphertext is not kept in free pages.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +41,8 @@ static const char *const texts[QUERIES] = {
                "ORDER BY id LIMIT ?3",
     [Q_DUE] = "SELECT id, folder, due, term, name FROM kv WHERE due > 0 AND due <= ?1 "
               "ORDER BY due, id LIMIT ?2",
-    [Q_OLDER] = "SELECT id, folder, due, term, name, data FROM kv WHERE term < ?1 LIMIT ?2",
+    [Q_OLDER] = "SELECT id, folder, due, term, name, data FROM kv WHERE id > ?3 AND term < ?1 "
+                "ORDER BY id LIMIT ?2",
     [Q_SCAN] =
         "SELECT id, folder, due, term, name, data FROM kv WHERE id > ?1 ORDER BY id LIMIT ?2",
     [Q_COUNT] = "SELECT count(*) FROM kv",
@@ -60,13 +61,13 @@ static const char schema[] =
     " term INTEGER NOT NULL, name BLOB NOT NULL, data BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX kv_folder ON kv(folder, id);"
     "CREATE INDEX kv_due ON kv(due) WHERE due > 0;"
-    "CREATE INDEX kv_term ON kv(term);"
     "PRAGMA application_id = 2003134834;"
     "PRAGMA user_version = 1;";
 
 struct store {
     sqlite3 *db;
     sqlite3_stmt *query[QUERIES];
+    uint8_t older_at[STORE_ID]; /* where store_older() goes on */
     bool read_only;
 };
 
@@ -148,7 +149,7 @@ static int set_up(struct store *s, struct err *err)
     sqlite3_limit(s->db, SQLITE_LIMIT_ATTACHED, 0);
     sqlite3_limit(s->db, SQLITE_LIMIT_LENGTH, STORE_ROW_MAX + 65536);
     if (run(s, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0;"
-               "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;") != SQLITE_OK)
+               "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32000;") != SQLITE_OK)
         return fail(s, err);
     if (!s->read_only &&
         run(s,
@@ -280,12 +281,28 @@ int store_due(
     return read_rows(s, Q_DUE, a, out, at_most, STORE_ROWS_BYTES, err);
 }
 
+static int older_from(struct store *s, const uint8_t *after, uint32_t term, struct arena *a,
+    struct row *out, int at_most, struct err *err)
+{
+    sqlite3_stmt *q = s->query[Q_OLDER];
+
+    sqlite3_bind_int64(q, 1, term);
+    sqlite3_bind_int(q, 2, at_most);
+    bind_id(q, 3, after);
+    return read_rows(s, Q_OLDER, a, out, at_most, STORE_ROWS_BYTES, err);
+}
+
+/* No index by term, which every write would have to pay for: calls go through all rows in turns. */
 int store_older(
     struct store *s, uint32_t term, struct arena *a, struct row *out, int at_most, struct err *err)
 {
-    sqlite3_bind_int64(s->query[Q_OLDER], 1, term);
-    sqlite3_bind_int(s->query[Q_OLDER], 2, at_most);
-    return read_rows(s, Q_OLDER, a, out, at_most, STORE_ROWS_BYTES, err);
+    int n = older_from(s, s->older_at, term, a, out, at_most, err);
+
+    if (n == 0 && memcmp(s->older_at, no_id, STORE_ID) != 0)
+        n = older_from(s, no_id, term, a, out, at_most, err);
+    if (n >= 0)
+        memcpy(s->older_at, n > 0 ? out[n - 1].id : no_id, STORE_ID);
+    return n;
 }
 
 int store_scan(struct store *s, const uint8_t *after, struct arena *a, struct row *out, int at_most,
