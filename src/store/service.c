@@ -318,16 +318,6 @@ struct changes {
     size_t room;
 };
 
-static bool take_change(struct str *from, struct change *c)
-{
-    uint8_t kind;
-
-    if (!wire_take_bytes(from, &kind, 1) || kind < CHANGE_PUT || kind > CHANGE_DELETE_FOLDER)
-        return false;
-    c->kind = (enum change_kind)kind;
-    return wire_take_row(from, &c->row);
-}
-
 /* Appends the changes of one commit. False: it is malformed. */
 static bool take_commit(struct str body, uint64_t *generation, struct changes *to)
 {
@@ -340,7 +330,7 @@ static bool take_commit(struct str body, uint64_t *generation, struct changes *t
             to->room = to->room > 0 ? to->room * 2 : 256;
             to->at = xreallocarray(to->at, to->room, sizeof(struct change));
         }
-        if (!take_change(&body, &to->at[to->n]))
+        if (!wire_take_change(&body, &to->at[to->n]))
             return false;
         to->n++;
     }

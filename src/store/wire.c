@@ -87,3 +87,13 @@ bool wire_take_row(struct str *from, struct row *r)
     r->due = (int64_t)due;
     return wire_take_u32(from, &r->term) && take_text(from, &r->name) && take_text(from, &r->data);
 }
+
+bool wire_take_change(struct str *from, struct change *c)
+{
+    uint8_t kind;
+
+    if (!wire_take_bytes(from, &kind, 1) || kind < CHANGE_PUT || kind > CHANGE_DELETE_FOLDER)
+        return false;
+    c->kind = (enum change_kind)kind;
+    return wire_take_row(from, &c->row);
+}

@@ -20,5 +20,7 @@ bool wire_take_u32(struct str *from, uint32_t *n);
 bool wire_take_u64(struct str *from, uint64_t *n);
 bool wire_take_bytes(struct str *from, void *to, size_t n);
 bool wire_take_row(struct str *from, struct row *r);
+/* kind u8 | row, of STORE_COMMIT. */
+bool wire_take_change(struct str *from, struct change *c);
 
 #endif
