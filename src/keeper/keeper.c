@@ -16,6 +16,7 @@
 #include "keeper/keeper.h"
 #include "keeper/key_int.h"
 #include "keeper/messages.h"
+#include "keeper/sys/observe_int.h"
 #include "net/channel.h"
 
 enum { KEYS_MAX = 20000, KEYS_A_MESSAGE = CHANNEL_BODY_MAX / TLS_KEY_ID };
@@ -247,8 +248,7 @@ static void on_observe(struct channel *c, struct message *m, void *arg)
     arena_init(&a, 1024);
     buf_init(&b, CHANNEL_BODY_MAX);
     v = value_map(&a);
-    value_put_bool(&a, v, "initialized", core_is_initialized(k->core));
-    value_put_bool(&a, v, "sealed", core_is_sealed(k->core));
+    core_observe(k->core, &a, v);
     value_encode(v, &b);
     channel_send(c, KEEPER_OBSERVED, m->id, buf_as_str(&b), NULL, 0);
     buf_free(&b);

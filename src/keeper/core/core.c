@@ -10,6 +10,7 @@
 #include "keeper/core/seals_int.h"
 #include "keeper/seal/backup_int.h"
 #include "keeper/seal/memory_int.h"
+#include "keeper/sys/observe_int.h"
 #include "keeper/sys/quota_int.h"
 #include "keeper/sys/sys_int.h"
 
@@ -248,6 +249,7 @@ static void tick_open(struct core *c)
         if (m->engine->tick != NULL && !m->tainted)
             tick_mount(c, m);
     tick_leases(c);
+    signers_tick(c);
     if (entries_work(c->entries))
         c->hurry = true;
 }
@@ -372,6 +374,7 @@ struct core *core_new(struct loop *l)
     c->rekey = rekey_new();
     c->root_attempt = root_attempt_new();
     c->workers = workers_new(c);
+    c->signers = signers_new();
     c->audit = audit_new(c);
     entries_on_progress(c->entries, progress, c);
     audit_on_written(c->audit, progress, c);
@@ -398,6 +401,7 @@ void core_free(struct core *c)
     loop_after_cancel(c->loop, round_end, c);
     apis_close(c);
     workers_free(c->workers);
+    signers_free(c->signers);
     free_calls(&c->waiting_records);
     free_calls(&c->waiting_batch);
     free_calls(&c->working);

@@ -72,6 +72,7 @@ struct workers;      /* work.c */
 struct acls;         /* acls.c */
 struct seals;        /* seals.c: configuration, and what is under way with shares */
 struct backups;      /* seal/backup.c */
+struct signers;      /* sys/observe.c */
 struct quotas;       /* sys/quota.c */
 struct rekey;        /* sys/rekey.c: new shares under way */
 struct root_attempt; /* sys/generate_root.c: a root token under way */
@@ -88,6 +89,7 @@ struct core {
     struct seals *seals;
     struct quotas *quotas;
     struct backups *backups; /* seal/backup.c; NULL until one is made or taken */
+    struct signers *signers;
     struct rekey *rekey;
     struct root_attempt *root_attempt;
     struct lockouts *lockouts; /* NULL until a login failed; lockout.c */

@@ -11,6 +11,7 @@
 
 #include "base/bug.h"
 #include "keeper/crypto/inside_int.h"
+#include "keeper/crypto/meter_int.h"
 
 enum { SIGNATURE_MAX = 512, COORDINATE_MAX = 66, HASH_MAX = 64 };
 
@@ -217,7 +218,7 @@ static bool secp256k1_verify(
 
 /* ---- what the header promises ---- */
 
-int crypto_key_sign(struct crypto_key *k, const struct signing *how, struct str input,
+static int key_sign(struct crypto_key *k, const struct signing *how, struct str input,
     struct buf *to, struct err *err)
 {
     uint8_t room[HASH_MAX];
@@ -244,6 +245,16 @@ int crypto_key_sign(struct crypto_key *k, const struct signing *how, struct str 
         der_to_pair(coordinate_bytes(k->type), out, &len);
     to->len += len;
     return 0;
+}
+
+int crypto_key_sign(struct crypto_key *k, const struct signing *how, struct str input,
+    struct buf *to, struct err *err)
+{
+    nsec_t begin = time_nsec();
+    int result = key_sign(k, how, input, to, err);
+
+    meter_note(k->type, time_nsec() - begin, result == 0 || strcmp(err->id, "crypto_input") == 0);
+    return result;
 }
 
 int crypto_verify(struct crypto_key *k, const struct signing *how, struct str input,

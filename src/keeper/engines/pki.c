@@ -102,4 +102,5 @@ const struct engine engine_pki = {
     .endpoints = endpoints,
     .revoke = revoke,
     .tick = tick,
+    .observe = pki_observe,
 };

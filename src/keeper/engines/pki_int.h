@@ -301,5 +301,7 @@ void pki_on_tidy(struct request *r);
 void pki_tidy_status(struct request *r);
 void pki_tidy_cancel(struct request *r);
 void pki_tidy_tick(struct request *r);
+/* pki_observe.c: adds soonest_expiry. */
+void pki_observe(struct request *r, struct mount *m, struct value *to);
 
 #endif

@@ -4,6 +4,7 @@
 #include <sys/utsname.h>
 
 #include "keeper/core/encode_int.h"
+#include "keeper/sys/observe_int.h"
 #include "keeper/sys/sys_int.h"
 
 /* ---- sys/health ---- */
@@ -60,6 +61,7 @@ void sys_health(struct request *r)
         value_put_text(a, v, "cluster_name", STR("weir"));
         value_put_text(a, v, "cluster_id", core_cluster_id(c, a));
     }
+    value_put(v, "keeper", observe_health(r));
     reply_bare(r, v);
     r->reply.status = status;
 }

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "keeper/core/encode_int.h"
 #include "keeper/core/lease_int.h"
+#include "keeper/sys/observe_int.h"
 #include "keeper/sys/sys_int.h"
 
 enum { METRICS_MAX = 1 << 20 };
@@ -164,6 +165,7 @@ static void as_text(struct request *r)
         buf_printf(&to, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", s->name, s->help, s->name,
             s->counter ? "counter" : "gauge", s->name, value_of(s, r->core));
     }
+    observe_metrics(r->core, &to);
     reply_raw(
         r, 200, "text/plain; version=0.0.4; charset=utf-8", arena_str(&r->arena, buf_as_str(&to)));
     buf_free(&to);
