@@ -203,7 +203,7 @@ static void rotate_now(
     fresh = crypto_generate(k->type, (size_t)k->key_size, &err);
     if (fresh == NULL)
         return; /* again with the next tick */
-    transit_version_add(&r->tx, m, name, k, fresh, r->now, false, 0);
+    transit_version_add(&r->tx, m, name, k, fresh, r->now, TRANSIT_AT_ONCE);
     crypto_unref(fresh);
     value_put_text(&r->arena, details, "mount", m->path);
     value_put_text(&r->arena, details, "key", name);

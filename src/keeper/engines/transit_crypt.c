@@ -283,7 +283,7 @@ static void upserted(struct request *r, struct crypto_key *key, void *arg)
     struct transit_key *k = arg;
 
     if (!transit_key_exists(r))
-        transit_version_add(&r->tx, r->mount, param(r, "name"), k, key, r->now, false, 0);
+        transit_version_add(&r->tx, r->mount, param(r, "name"), k, key, r->now, TRANSIT_AT_ONCE);
     encrypt_with(r, transit_key_get(&r->tx, r->mount, param(r, "name")));
 }
 

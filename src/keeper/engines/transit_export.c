@@ -272,7 +272,14 @@ void transit_export_wrapped(struct request *r)
 
 /* ---- backup ---- */
 
-/* Vault's refusals here are internal errors. */
+/* Vault's refusals here are internal errors. NULL: it may. */
+static const char *backup_refusal(const struct transit_key *k)
+{
+    if (!k->exportable)
+        return "exporting is disallowed on the policy";
+    return k->plaintext_backup ? NULL : "plaintext backup is disallowed on the policy";
+}
+
 void transit_backup(struct request *r)
 {
     struct str name = param(r, "name");
@@ -281,15 +288,15 @@ void transit_backup(struct request *r)
     struct transit_key k;
     struct buf json;
 
-    if (found == NULL)
+    if (found == NULL) {
         reply_error(r, 500, "key \"%.*s\" not found", STR_ARG(name));
-    else if (!found->exportable)
-        reply_error(r, 500, "exporting is disallowed on the policy");
-    else if (!found->plaintext_backup)
-        reply_error(r, 500, "plaintext backup is disallowed on the policy");
-    if (refused(r))
         return;
+    }
     k = *found;
+    if (backup_refusal(&k) != NULL) {
+        reply_error(r, 500, "%s", backup_refusal(&k));
+        return;
+    }
     k.backed_up = r->now / 1000;
     buf_init_secret(&json, BACKUP_MAX);
     json_write(transit_to_vault(&r->tx, r->mount, name, &k), &json);

@@ -209,7 +209,7 @@ static void store_version(struct request *r, struct import *i)
         reply_error(r, 400, "the key has too many versions");
         return;
     }
-    transit_version_add(&r->tx, r->mount, i->name, &k, i->key, r->now, false, 0);
+    transit_version_add(&r->tx, r->mount, i->name, &k, i->key, r->now, TRANSIT_AT_ONCE);
     reply_empty(r);
 }
 
@@ -221,7 +221,7 @@ static void store_key(struct request *r, struct import *i)
             "existing imported key");
         return;
     }
-    transit_version_add(&r->tx, r->mount, i->name, &i->k, i->key, r->now, false, 0);
+    transit_version_add(&r->tx, r->mount, i->name, &i->k, i->key, r->now, TRANSIT_AT_ONCE);
     reply_empty(r);
 }
 

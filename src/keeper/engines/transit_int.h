@@ -108,11 +108,11 @@ enum transit_state transit_state(
     const struct transit_key *k, const struct transit_version *v, uint32_t version);
 const char *transit_state_name(enum transit_state s);
 
-/* A version made of a key (reference taken) with a fresh HMAC key; put as the latest (or as pending, to be active at `activates`
- * or by command) of k, which is changed and put too. */
+/* A version made of a key (reference taken) with a fresh HMAC key, put as the latest of k, or as the one that waits until `activates`
+ * (seconds since 1970; 0: until the next rotation). k is changed and put too. */
+enum { TRANSIT_AT_ONCE = -1 };
 void transit_version_add(struct tx *t, const struct mount *m, struct str name,
-    struct transit_key *k, struct crypto_key *key, int64_t now_msec, bool pending,
-    int64_t activates);
+    struct transit_key *k, struct crypto_key *key, int64_t now_msec, int64_t activates);
 /* Destroys the secrets of all versions before `first`; k is changed and put. */
 void transit_trim(struct tx *t, const struct mount *m, struct str name, struct transit_key *k,
     uint32_t first, int64_t now_msec);

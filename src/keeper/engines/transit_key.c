@@ -413,8 +413,7 @@ void transit_key_remove(struct tx *t, const struct mount *m, struct str name)
 /* ---- what happens to a ring ---- */
 
 void transit_version_add(struct tx *t, const struct mount *m, struct str name,
-    struct transit_key *k, struct crypto_key *key, int64_t now_msec, bool pending,
-    int64_t activates)
+    struct transit_key *k, struct crypto_key *key, int64_t now_msec, int64_t activates)
 {
     uint32_t number = (k->pending != 0 ? k->pending : k->latest) + 1;
     struct transit_version v = {
@@ -428,7 +427,7 @@ void transit_version_add(struct tx *t, const struct mount *m, struct str name,
 
     v.hmac =
         k->type == KEY_HMAC ? crypto_ref(key) : crypto_generate(KEY_HMAC, TRANSIT_HMAC_KEY, &err);
-    if (pending) {
+    if (activates != TRANSIT_AT_ONCE) {
         k->pending = number;
         k->activates = activates;
     } else {
@@ -548,7 +547,7 @@ bool transit_compromise(struct request *r, const struct mount *m, struct str nam
     fresh = crypto_generate(k.type, (size_t)k.key_size, err);
     if (fresh == NULL)
         return false;
-    transit_version_add(&r->tx, m, name, &k, fresh, r->now, false, 0);
+    transit_version_add(&r->tx, m, name, &k, fresh, r->now, TRANSIT_AT_ONCE);
     crypto_unref(fresh);
     return true;
 }

@@ -382,7 +382,7 @@ static void created(struct request *r, struct crypto_key *key, void *arg)
     struct creation *c = arg;
 
     if (transit_key_get(&r->tx, r->mount, c->name) == NULL)
-        transit_version_add(&r->tx, r->mount, c->name, &c->k, key, r->now, false, 0);
+        transit_version_add(&r->tx, r->mount, c->name, &c->k, key, r->now, TRANSIT_AT_ONCE);
     else /* somebody was faster */
         reply_warn(r, "key %.*s already existed", STR_ARG(c->name));
     reply_key(r, c->name);
@@ -410,8 +410,7 @@ void transit_key_create(struct request *r)
 /* ---- rotating ---- */
 
 struct rotation {
-    bool pending;
-    int64_t activates;
+    int64_t activates; /* as transit_version_add() has it */
 };
 
 static void rotated(struct request *r, struct crypto_key *key, void *arg)
@@ -427,8 +426,7 @@ static void rotated(struct request *r, struct crypto_key *key, void *arg)
         reply_error(r, 400, "the key has too many versions");
         return;
     }
-    transit_version_add(
-        &r->tx, r->mount, param(r, "name"), &k, key, r->now, how->pending, how->activates);
+    transit_version_add(&r->tx, r->mount, param(r, "name"), &k, key, r->now, how->activates);
     reply_key(r, param(r, "name"));
 }
 
@@ -437,6 +435,7 @@ static bool activation(struct request *r, const struct transit_key *k, struct ro
 {
     int64_t seconds = 0;
 
+    how->activates = TRANSIT_AT_ONCE;
     if (!field_seconds(r, "activate_after", &seconds))
         return !refused(r);
     if (seconds < 0) {
@@ -447,7 +446,6 @@ static bool activation(struct request *r, const struct transit_key *k, struct ro
         reply_error(r, 400, "version %u is not active yet", k->pending);
         return false;
     }
-    how->pending = true;
     how->activates = seconds > 0 ? r->now / 1000 + seconds : 0;
     return true;
 }

@@ -25,7 +25,13 @@ static const int numbers[KEY_TYPES] = {
     [KEY_ECDSA_SECP256K1] = 112,
 };
 
-enum { TYPE_OPENBAO_HMAC = 10, TYPE_ELEVEN = 11, NANOSECONDS = 1000000000, BYTES_MAX = 1024 };
+enum {
+    TYPE_OPENBAO_HMAC = 10,
+    TYPE_ELEVEN = 11,
+    NANOSECONDS = 1000000000,
+    BYTES_MAX = 1024,
+    BASE64_MAX = 2048
+};
 
 static bool is_rsa(enum key_type t)
 {
@@ -227,7 +233,7 @@ static bool bytes_of(struct arena *a, const struct value *e, const char *member,
     struct str text = value_get_text(e, member, STR_NONE);
 
     *to = STR_NONE;
-    return text.len > 0 && text.len <= 2 * BYTES_MAX && decode_base64(a, text, to);
+    return text.len > 0 && text.len <= BASE64_MAX && decode_base64(a, text, to);
 }
 
 static bool decimal_of(const struct value *v, struct buf *to)

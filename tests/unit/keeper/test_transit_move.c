@@ -179,15 +179,14 @@ static void check_signed(const char *name, const char *signature, const char *mo
     CHECK_STR(core_text(&f, "data.valid"), "true");
 }
 
+#define SCALAR                                                                                     \
+    "912252530273971012700592605159902218744961080172612"                                          \
+    "22445699397644687913215777"
+
 static void signing_keys_of_vault_verify_their_signatures(void)
 {
     begin();
-    CHECK_U64(
-        restore(POLICY("ec", "1",
-            ENTRY(
-                "\"ec_d\":91225253027397101270059260515990221874496108017261222445699397644687913215777"),
-            "")),
-        204);
+    CHECK_U64(restore(POLICY("ec", "1", ENTRY("\"ec_d\":" SCALAR), "")), 204);
     check_signed("ec",
         "vault:v1:MEYCIQCqo7LTaJDYcVtTSIBXbwbNwkXoxdHP0UawI0ey7X5RuQIhAIg4JAhTpekLzZY+"
         "jLu24z/NsSEe/Usu3Qxmme6eMkEl",
