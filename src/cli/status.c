@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/str.h"
+#include "base/time.h"
 #include "cli/client_int.h"
 #include "cli/commands_int.h"
 
@@ -25,6 +26,37 @@ static void print_blueprint(const json_t *root)
     printf("  state      %s\n", json_text_at(root, "state_folder"));
 }
 
+/* When, or "never". */
+static void print_time(const char *what, json_int_t seconds)
+{
+    char text[32] = "never";
+
+    if (seconds > 0) {
+        time_format_rfc3339((usec_t)seconds * 1000000, text);
+        text[19] = '\0'; /* whole seconds will do */
+    }
+    printf(", %s %s", what, text);
+}
+
+static void print_keeper(const json_t *k)
+{
+    const json_t *audit = json_object_get(k, "audit");
+    const json_t *backups = json_object_get(k, "backups");
+
+    printf("  keeper     %s, %s\n", json_text_at(k, "state"), json_text_at(k, "url"));
+    if (backups == NULL) /* sealed: it says no more */
+        return;
+    printf("             self-tests %s",
+        json_is_false(json_object_get(k, "signers_ok")) ? "FAIL" : "pass");
+    if (json_is_true(json_object_get(audit, "stuck")))
+        printf(", the audit journal CANNOT be written");
+    if (json_is_true(json_object_get(audit, "damaged")))
+        printf(", the audit journal was TOUCHED");
+    print_time("backup", json_number_at(backups, "last_backup"));
+    print_time("proven", json_number_at(backups, "last_proven_drill"));
+    putchar('\n');
+}
+
 static void print_listeners(const json_t *root)
 {
     size_t i;
@@ -40,11 +72,8 @@ static void print_listeners(const json_t *root)
         printf("  certificate %s until %s (%s)\n", json_text_at(l, "name"),
             json_text_at(l, "not_after"), json_text_at(l, "from"));
     }
-    if (json_object_get(root, "keeper") != NULL) {
-        const json_t *k = json_object_get(root, "keeper");
-
-        printf("  keeper     %s, %s\n", json_text_at(k, "state"), json_text_at(k, "url"));
-    }
+    if (json_object_get(root, "keeper") != NULL)
+        print_keeper(json_object_get(root, "keeper"));
 }
 
 static void print_processes(const json_t *root)

@@ -65,6 +65,7 @@ struct control {
     uint64_t applies_refused;
     uint64_t scrapes_without_edge; /* it did not answer in time */
     uint64_t scrapes_without_usage;
+    uint64_t scrapes_without_keeper;
     bool draining;
 };
 

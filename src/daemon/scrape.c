@@ -9,10 +9,13 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/value.h"
 #include "daemon/api_int.h"
 #include "daemon/gather.h"
 #include "daemon/origins.h"
 #include "watch/metrics.h"
+
+enum { OBSERVED_NODES = 10000 };
 
 struct scrape {
     struct exchange *exchange;
@@ -58,6 +61,87 @@ static void put_missing(struct control *c, struct metrics *m, const struct gathe
     set(m, METRIC_SCRAPES_INCOMPLETE, STR("processes"), c->scrapes_without_usage);
 }
 
+/* A time of which nothing is known has no series. */
+static void set_known(struct metrics *m, enum metric id, const struct value *v, const char *name)
+{
+    int64_t n = value_get_i64(v, name, 0);
+
+    if (n > 0)
+        set(m, id, STR_NONE, (uint64_t)n);
+}
+
+static void set_two(
+    struct metrics *m, enum metric id, struct str first, const char *second, uint64_t value)
+{
+    const struct str labels[] = { first, str_from(second) };
+
+    cell_set(metrics_cell(m, 0, id, labels), value);
+}
+
+/* "36.5", microseconds, as nanoseconds. */
+static uint64_t nsec_of(const struct value *v, const char *name)
+{
+    const struct value *n = value_get(v, name);
+
+    return n != NULL && n->kind == VALUE_NUMBER ? (uint64_t)(strtod(n->text.at, NULL) * 1000) : 0;
+}
+
+static void put_signers(struct metrics *m, const struct value *signers)
+{
+    value_each(one, signers)
+    {
+        set(m, METRIC_KEEPER_TEST_OK, one->name, value_get_bool(one, "ok", true));
+        if (value_get(one, "signatures") == NULL)
+            continue;
+        set_two(m, METRIC_KEEPER_SIGNED, one->name, "ok",
+            (uint64_t)value_get_i64(one, "signatures", 0));
+        set_two(m, METRIC_KEEPER_SIGNED, one->name, "failed",
+            (uint64_t)value_get_i64(one, "failures", 0));
+        if (nsec_of(one, "p50_usec") == 0) /* none lately */
+            continue;
+        set_two(m, METRIC_KEEPER_SIGN_SECONDS, one->name, "0.5", nsec_of(one, "p50_usec"));
+        set_two(m, METRIC_KEEPER_SIGN_SECONDS, one->name, "0.95", nsec_of(one, "p95_usec"));
+        set_two(m, METRIC_KEEPER_SIGN_SECONDS, one->name, "0.99", nsec_of(one, "p99_usec"));
+    }
+}
+
+static void put_observed(struct metrics *m, const struct value *v)
+{
+    const struct value *audit = value_get(v, "audit");
+    const struct value *backups = value_get(v, "backups");
+
+    set(m, METRIC_KEEPER_SEALED, STR_NONE, value_get_bool(v, "sealed", true));
+    set(m, METRIC_KEEPER_REQUESTS, STR_NONE, (uint64_t)value_get_i64(v, "requests", 0));
+    set(m, METRIC_KEEPER_FAILED, STR_NONE, (uint64_t)value_get_i64(v, "requests_failed", 0));
+    set(m, METRIC_KEEPER_QUEUE, STR_NONE, (uint64_t)value_get_i64(v, "queue", 0));
+    set(m, METRIC_KEEPER_AUDIT_LAG, STR_NONE,
+        (uint64_t)value_get_i64(audit, "lag_msec", 0) * 1000000);
+    set(m, METRIC_KEEPER_AUDIT_STUCK, STR_NONE, value_get_bool(audit, "stuck", false));
+    set(m, METRIC_KEEPER_AUDIT_DAMAGED, STR_NONE, value_get_bool(audit, "damaged", false));
+    set_known(m, METRIC_KEEPER_BACKUP, backups, "last_backup");
+    set_known(m, METRIC_KEEPER_DRILL, backups, "last_proven_drill");
+    set_known(m, METRIC_KEEPER_EXPIRY, v, "soonest_expiry");
+    put_signers(m, value_get(v, "signers"));
+}
+
+/* What the keeper says of itself. */
+static void put_keeper(struct control *c, struct metrics *m, struct str observed)
+{
+    struct arena a;
+    struct value *v;
+
+    if (!c->plan.keeper)
+        return;
+    c->scrapes_without_keeper += observed.len == 0;
+    set(m, METRIC_SCRAPES_INCOMPLETE, STR("keeper"), c->scrapes_without_keeper);
+    if (observed.len == 0)
+        return; /* not known is not "sealed" */
+    arena_init(&a, 4096);
+    v = value_decode(&a, observed, OBSERVED_NODES);
+    put_observed(m, v);
+    arena_free(&a);
+}
+
 static void put_version(struct metrics *m, const struct version *v)
 {
     char version[32];
@@ -84,6 +168,7 @@ static void gathered(void *arg, const struct gathered *g)
     set(m, METRIC_BLUEPRINT_APPLIES, STR("ok"), c->applies_ok);
     set(m, METRIC_BLUEPRINT_APPLIES, STR("refused"), c->applies_refused);
     put_missing(c, m, g);
+    put_keeper(c, m, buf_as_str(&g->keeper));
     set(m, METRIC_BUILD, STR(WEIR_VERSION), 1);
     buf_init(&own, API_ANSWER_MAX);
     metrics_render(m, s->exposition, &own);

@@ -6,14 +6,20 @@
  * base units, counters end in _total.
  *
  * COUNTER and GAUGE cells hold whole numbers, gauges may be negative.  The cells
- * of a COUNTER_NSEC hold nanoseconds, which are shown as seconds.
+ * of a COUNTER_NSEC and of a GAUGE_NSEC hold nanoseconds, which are shown as seconds.
  */
 #ifndef WEIR_WATCH_METRICS_TABLE_H
 #define WEIR_WATCH_METRICS_TABLE_H
 
 #include "base/str.h"
 
-enum metric_type { METRIC_COUNTER, METRIC_COUNTER_NSEC, METRIC_GAUGE, METRIC_HISTOGRAM };
+enum metric_type {
+    METRIC_COUNTER,
+    METRIC_COUNTER_NSEC,
+    METRIC_GAUGE,
+    METRIC_GAUGE_NSEC,
+    METRIC_HISTOGRAM
+};
 
 /* clang-format off */
 #define METRICS(M) \
@@ -62,6 +68,32 @@ enum metric_type { METRIC_COUNTER, METRIC_COUNTER_NSEC, METRIC_GAUGE, METRIC_HIS
         "When a certificate expires, in seconds since 1970.") \
     M(SIGNATURES, "weir_keeper_signatures_total", COUNTER, "result", \
         "Signatures asked of the keeper for TLS handshakes, by result.") \
+    M(KEEPER_SEALED, "weir_keeper_sealed", GAUGE, "", \
+        "1 while the keeper is sealed, or not initialised yet.") \
+    M(KEEPER_REQUESTS, "weir_keeper_requests_total", COUNTER, "", \
+        "Requests that the keeper was asked, over its API and by Weir itself.") \
+    M(KEEPER_FAILED, "weir_keeper_requests_failed_total", COUNTER, "", \
+        "Requests that the keeper answered with a status of 500 or more.") \
+    M(KEEPER_QUEUE, "weir_keeper_queue_depth", GAUGE, "", \
+        "Requests that the keeper has not answered yet.") \
+    M(KEEPER_TEST_OK, "weir_keeper_self_test_ok", GAUGE, "algorithm", \
+        "1 when the algorithm passed its last self-test, which comes every 10 s.") \
+    M(KEEPER_SIGNED, "weir_keeper_api_signatures_total", COUNTER, "algorithm,result", \
+        "Signatures made for the keeper's API, by algorithm and result.") \
+    M(KEEPER_SIGN_SECONDS, "weir_keeper_signature_seconds", GAUGE_NSEC, "algorithm,quantile", \
+        "How long signatures took in the last minutes: quantiles 0.5, 0.95 and 0.99.") \
+    M(KEEPER_AUDIT_LAG, "weir_keeper_audit_lag_seconds", GAUGE_NSEC, "", \
+        "For how long the oldest audit record has waited for the journal.") \
+    M(KEEPER_AUDIT_STUCK, "weir_keeper_audit_stuck", GAUGE, "", \
+        "1 while the audit journal cannot be written, and requests get 503.") \
+    M(KEEPER_AUDIT_DAMAGED, "weir_keeper_audit_damaged", GAUGE, "", \
+        "1 when the audit journal was not as the keeper had left it.") \
+    M(KEEPER_BACKUP, "weir_keeper_backup_timestamp_seconds", GAUGE, "", \
+        "When the newest backup was made, in seconds since 1970.") \
+    M(KEEPER_DRILL, "weir_keeper_drill_timestamp_seconds", GAUGE, "", \
+        "When the newest drill proved every key of a backup, in seconds since 1970.") \
+    M(KEEPER_EXPIRY, "weir_keeper_soonest_expiry_timestamp_seconds", GAUGE, "", \
+        "When the first of the keeper's certificates expires, in seconds since 1970.") \
     M(LOG_EVENTS, "weir_log_events_total", COUNTER, "result", \
         "Log events: written, sampled_out, dropped (the disk was slow or full).") \
     M(BLUEPRINT_VERSION, "weir_blueprint_applied_timestamp_seconds", GAUGE, "version", \
@@ -78,7 +110,7 @@ enum metric_type { METRIC_COUNTER, METRIC_COUNTER_NSEC, METRIC_GAUGE, METRIC_HIS
     M(PROCESS_FDS, "weir_process_open_fds", GAUGE, "role", \
         "Open descriptors of the role's process.") \
     M(SCRAPES_INCOMPLETE, "weir_scrapes_incomplete_total", COUNTER, "missing", \
-        "Scrapes answered without a part that did not come in time: edge, processes.") \
+        "Scrapes answered without a part that did not come in time: edge, processes, keeper.") \
     M(BUILD, "weir_build_info", GAUGE, "version", "Always 1; the version of this binary.")
 /* clang-format on */
 

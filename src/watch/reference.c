@@ -9,6 +9,7 @@ static const char *const types[] = {
     [METRIC_COUNTER] = "counter",
     [METRIC_COUNTER_NSEC] = "counter",
     [METRIC_GAUGE] = "gauge",
+    [METRIC_GAUGE_NSEC] = "gauge",
     [METRIC_HISTOGRAM] = "histogram",
 };
 

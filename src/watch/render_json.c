@@ -16,6 +16,7 @@ static const char *const types[] = {
     [METRIC_COUNTER] = "counter",
     [METRIC_COUNTER_NSEC] = "counter",
     [METRIC_GAUGE] = "gauge",
+    [METRIC_GAUGE_NSEC] = "gauge",
     [METRIC_HISTOGRAM] = "histogram",
 };
 
@@ -63,6 +64,7 @@ static void put_value(
         put_histogram(j, m, s);
         break;
     case METRIC_COUNTER_NSEC:
+    case METRIC_GAUGE_NSEC:
         json_put_double(j, "value", (double)(uint64_t)value / 1e9);
         break;
     case METRIC_COUNTER:

@@ -240,6 +240,9 @@ static void put_series(
     case METRIC_GAUGE:
         put_number(out, METRIC_GAUGE_VALUE, (double)series_value(m, s));
         break;
+    case METRIC_GAUGE_NSEC:
+        put_number(out, METRIC_GAUGE_VALUE, (double)(uint64_t)series_value(m, s) / 1e9);
+        break;
     case METRIC_HISTOGRAM:
         put_histogram(out, m, s);
         break;
@@ -253,6 +256,7 @@ static void put_family(struct buf *out, const struct metrics *m, enum metric id)
         [METRIC_COUNTER] = 0,
         [METRIC_COUNTER_NSEC] = 0,
         [METRIC_GAUGE] = 1,
+        [METRIC_GAUGE_NSEC] = 1,
         [METRIC_HISTOGRAM] = 4,
     };
     struct str unit = metric_unit(id);

@@ -69,6 +69,7 @@ static void write_head(struct writer *w, enum metric id)
         [METRIC_COUNTER] = "counter",
         [METRIC_COUNTER_NSEC] = "counter",
         [METRIC_GAUGE] = "gauge",
+        [METRIC_GAUGE_NSEC] = "gauge",
         [METRIC_HISTOGRAM] = "histogram",
     };
     struct str name = w->open ? metric_family(id) : str_from(metric_table[id].name);
@@ -160,7 +161,7 @@ static void write_value(struct writer *w, enum metric id, const struct series *s
     int64_t value = series_value(w->m, s);
 
     write_name(w, id, "");
-    if (metric_table[id].type == METRIC_COUNTER_NSEC)
+    if (metric_table[id].type == METRIC_COUNTER_NSEC || metric_table[id].type == METRIC_GAUGE_NSEC)
         add_nsec(w->out, (uint64_t)value);
     else if (metric_table[id].type == METRIC_COUNTER)
         buf_u64(w->out, (uint64_t)value);
