@@ -218,7 +218,7 @@ static const struct option key_options[] = {
 static const struct action key_actions[] = {
     { "list", "[ENGINE]", "Names of keys.", 0, 1, list },
     { "show", "NAME", "Type, versions and their states.", 1, 1, show },
-    { "create", "NAME", "Make one.", 1, 1, create },
+    { "create", "NAME", "Make one; its --type is aes256-gcm96 when none is given.", 1, 1, create },
     { "rotate", "NAME", "Make a new version of it, which signs from now on.", 1, 1, rotate },
     { "public", "NAME", "Print the public half of the newest version.", 1, 1, public_key },
     { "sign", "NAME", "Sign what comes on stdin.", 1, 1, sign },
