@@ -5,6 +5,7 @@
 
 #include "keeper/core/encode_int.h"
 #include "keeper/core/identity_store_int.h"
+#include "keeper/core/token_int.h"
 
 enum { NAME_RANDOM = 8 };
 
@@ -25,6 +26,16 @@ static void known_free(void *object)
     free(n);
 }
 
+/* Its own and those of its groups; NULL: none. */
+static struct value *all_policies(struct arena *a, const struct value *entity)
+{
+    struct value *list = value_list(a);
+
+    value_each(p, value_get(entity, "policies")) value_add_text(a, list, p->text);
+    value_each(p, value_get(entity, "group_policies")) value_add_text(a, list, p->text);
+    return list->n > 0 ? policies_clean(a, list, false) : NULL;
+}
+
 static void *known_parse(struct str data, const char **why)
 {
     struct known *n = xcalloc(1, sizeof(*n));
@@ -39,12 +50,9 @@ static void *known_parse(struct str data, const char **why)
         known_free(n);
         n = NULL;
     } else {
-        const struct value *policies = value_get(v, "policies");
-
         n->disabled = value_get_bool(v, "disabled", false);
         n->version = arena_str(&n->arena, value_get_text(v, "version", STR("")));
-        if (policies != NULL && policies->n > 0)
-            n->policies = value_copy(&n->arena, policies);
+        n->policies = all_policies(&n->arena, v);
     }
     arena_free(&a);
     return n;
@@ -163,6 +171,7 @@ void entity_save(struct request *r, struct value *e)
 
 void entity_forget(struct request *r, const struct value *e)
 {
+    groups_forget_member(r, value_get_text(e, "id", STR("")));
     entry_delete(&r->tx, entity_path(r, value_get_text(e, "id", STR(""))));
     entry_delete(&r->tx, name_path(r, value_get_text(e, "name", STR(""))));
     value_each(alias, value_get(e, "aliases")) alias_forget(r, alias);

@@ -33,4 +33,28 @@ void entity_save(struct request *r, struct value *e);
 void entity_forget(struct request *r, const struct value *e);
 void entity_forget_name(struct request *r, struct str name);
 
+/* ---- identity_group.c ---- */
+
+/*
+ * A group is a MAP {id, name, type, policies, metadata, members, groups, alias, created, updated}: members are entities, groups
+ * are groups whose members are its own too.  Entries "identity/group/<id>", "identity/group-name/<base64url>",
+ * "identity/group-alias/<accessor>/<base64url>", "identity/group-alias-id/<id>", and "identity/in/<member>/<group>" for each
+ * member.  What an entity has of its groups is written into the entity when a group changes, so that requests read nothing more.
+ */
+enum { GROUP_REACH_MAX = 2000, GROUP_DEPTH_MAX = 64 };
+
+struct value *group_load(struct request *r, struct str id);
+struct value *group_load_name(struct request *r, struct str name);
+struct value *group_load_alias(struct request *r, struct str accessor, struct str name);
+struct value *group_load_alias_id(struct request *r, struct str id);
+/* Not saved. */
+struct value *group_new(struct request *r);
+/* had: as it was before, or NULL. False: reply_error() said why (a circle, or too many entities). */
+bool group_save(struct request *r, struct value *group, const struct value *had);
+void group_forget(struct request *r, const struct value *group);
+/* An entity ends: no group has it any more. */
+void groups_forget_member(struct request *r, struct str member);
+/* The groups that hold this entity or group itself: a LIST of ids. */
+struct value *groups_of(struct request *r, struct str member);
+
 #endif

@@ -191,9 +191,8 @@ bool lease_renew(struct request *r, struct str id, int64_t increment)
         return false;
     }
     if (token != NULL) {
-        const struct token *k = token_load(r, token->text);
-
-        return k != NULL && token_renew(r, k, STR(""), increment);
+        reply_error(r, 403, "tokens cannot be renewed through this endpoint");
+        return false;
     }
     if (!l->renewable) {
         reply_error(r, 400, "lease is not renewable");

@@ -1,18 +1,19 @@
 /*
- * identity - entities and their aliases, looked at and changed; see core/identity_int.h for what they mean.
+ * identity - entities and their aliases, looked at and changed; see core/identity_int.h for what they mean.  Groups
+ * are in identity_group.c.
  *
- * Not here: groups, identity tokens, an OIDC provider.
+ * Not here: identity tokens, an OIDC provider.
  */
 #include "keeper/core/encode_int.h"
 #include "keeper/core/engines_int.h"
-#include "keeper/core/identity_store_int.h"
 #include "keeper/core/token_int.h"
+#include "keeper/engines/identity_int.h"
 
-enum { METADATA_MAX = 64 /* members */, METADATA_BYTES = 512 /* each */, DELETE_MOST = 1000 };
+enum { METADATA_MAX = 64 /* members */, METADATA_BYTES = 512 /* each */ };
 
 /* ---- saying ---- */
 
-static void put_copy(struct arena *a, struct value *to, const char *name, const struct value *v)
+void identity_put(struct arena *a, struct value *to, const char *name, const struct value *v)
 {
     value_put(to, name, v != NULL ? value_copy(a, v) : value_null(a));
 }
@@ -25,17 +26,17 @@ static struct value *alias_value(struct request *r, const struct value *alias, s
     const struct mount *m = core_mount_by_accessor(r->core, accessor);
 
     value_put_text(a, v, "canonical_id", entity);
-    put_copy(a, v, "creation_time", value_get(alias, "created"));
-    put_copy(a, v, "custom_metadata", value_get(alias, "custom_metadata"));
-    put_copy(a, v, "id", value_get(alias, "id"));
-    put_copy(a, v, "last_update_time", value_get(alias, "created"));
+    identity_put(a, v, "creation_time", value_get(alias, "created"));
+    identity_put(a, v, "custom_metadata", value_get(alias, "custom_metadata"));
+    identity_put(a, v, "id", value_get(alias, "id"));
+    identity_put(a, v, "last_update_time", value_get(alias, "created"));
     value_put_bool(a, v, "local", false);
     value_put(v, "merged_from_canonical_ids", value_null(a));
-    put_copy(a, v, "metadata", value_get(alias, "metadata"));
+    identity_put(a, v, "metadata", value_get(alias, "metadata"));
     value_put_text(a, v, "mount_accessor", accessor);
     value_put_text(a, v, "mount_path", m != NULL ? m->path : STR(""));
     value_put_text(a, v, "mount_type", m != NULL ? str_from(m->engine->type) : STR(""));
-    put_copy(a, v, "name", value_get(alias, "name"));
+    identity_put(a, v, "name", value_get(alias, "name"));
     return v;
 }
 
@@ -48,25 +49,39 @@ static struct value *aliases_value(struct request *r, const struct value *e)
     return list;
 }
 
+static void put_list(struct arena *a, struct value *to, const char *name, const struct value *v)
+{
+    value_put(to, name, v != NULL ? value_copy(a, v) : value_list(a));
+}
+
+static struct value *all_groups(struct arena *a, const struct value *e)
+{
+    struct value *ids = value_list(a);
+
+    value_each(id, value_get(e, "direct_group_ids")) value_add_text(a, ids, id->text);
+    value_each(id, value_get(e, "inherited_group_ids")) value_add_text(a, ids, id->text);
+    return ids;
+}
+
 static void say_entity(struct request *r, const struct value *e)
 {
     struct arena *a = &r->arena;
     struct value *v = value_map(a);
 
     value_put(v, "aliases", aliases_value(r, e));
-    put_copy(a, v, "creation_time", value_get(e, "created"));
-    value_put(v, "direct_group_ids", value_list(a));
-    put_copy(a, v, "disabled", value_get(e, "disabled"));
-    value_put(v, "group_ids", value_list(a));
-    put_copy(a, v, "id", value_get(e, "id"));
-    value_put(v, "inherited_group_ids", value_list(a));
-    put_copy(a, v, "last_update_time", value_get(e, "updated"));
-    put_copy(a, v, "merged_entity_ids", value_get(e, "merged_entity_ids"));
-    put_copy(a, v, "metadata", value_get(e, "metadata"));
+    identity_put(a, v, "creation_time", value_get(e, "created"));
+    put_list(a, v, "direct_group_ids", value_get(e, "direct_group_ids"));
+    identity_put(a, v, "disabled", value_get(e, "disabled"));
+    put_list(a, v, "group_ids", all_groups(a, e));
+    identity_put(a, v, "id", value_get(e, "id"));
+    put_list(a, v, "inherited_group_ids", value_get(e, "inherited_group_ids"));
+    identity_put(a, v, "last_update_time", value_get(e, "updated"));
+    identity_put(a, v, "merged_entity_ids", value_get(e, "merged_entity_ids"));
+    identity_put(a, v, "metadata", value_get(e, "metadata"));
     value_put(v, "mfa_secrets", value_map(a));
-    put_copy(a, v, "name", value_get(e, "name"));
+    identity_put(a, v, "name", value_get(e, "name"));
     value_put_text(a, v, "namespace_id", STR("root"));
-    put_copy(a, v, "policies", value_get(e, "policies"));
+    identity_put(a, v, "policies", value_get(e, "policies"));
     reply_data(r, v);
 }
 
@@ -80,7 +95,7 @@ static void say_or_not_found(struct request *r, const struct value *e)
 
 /* ---- entities ---- */
 
-static bool metadata_fits(struct request *r, const struct value *map)
+bool identity_metadata_fits(struct request *r, const struct value *map)
 {
     bool fits = map->n <= METADATA_MAX;
 
@@ -93,22 +108,28 @@ static bool metadata_fits(struct request *r, const struct value *map)
     return fits;
 }
 
-static bool take_fields(struct request *r, struct value *e)
+bool identity_take_fields(struct request *r, struct value *to)
 {
     struct arena *a = &r->arena;
     struct value *v;
-    bool disabled;
 
     if (field_list(r, "policies", &v)) {
         v = policies_clean(a, v, false);
         if (policies_contain(v, "root"))
             reply_error(r, 400, "policies cannot contain root");
-        value_set(a, e, STR("policies"), v);
+        value_set(a, to, STR("policies"), v);
     }
-    if (!refused(r) && field_map(r, "metadata", &v) && metadata_fits(r, v))
-        value_set(a, e, STR("metadata"), v);
-    if (!refused(r) && field_bool(r, "disabled", &disabled))
-        value_set(a, e, STR("disabled"), value_bool(a, disabled));
+    if (!refused(r) && field_map(r, "metadata", &v) && identity_metadata_fits(r, v))
+        value_set(a, to, STR("metadata"), v);
+    return !refused(r);
+}
+
+static bool take_fields(struct request *r, struct value *e)
+{
+    bool disabled;
+
+    if (identity_take_fields(r, e) && field_bool(r, "disabled", &disabled))
+        value_set(&r->arena, e, STR("disabled"), value_bool(&r->arena, disabled));
     return !refused(r);
 }
 
@@ -146,8 +167,8 @@ static void save_entity(struct request *r, struct value *e, bool fresh)
         reply_empty(r);
         return;
     }
-    put_copy(&r->arena, data, "id", value_get(e, "id"));
-    put_copy(&r->arena, data, "name", value_get(e, "name"));
+    identity_put(&r->arena, data, "id", value_get(e, "id"));
+    identity_put(&r->arena, data, "name", value_get(e, "name"));
     value_put(data, "aliases", value_null(&r->arena));
     reply_data(r, data);
 }
@@ -233,8 +254,8 @@ static void delete_several(struct request *r)
 
     if (!field_list(r, "entity_ids", &ids) && !refused(r))
         reply_error(r, 400, "missing entity ids to delete");
-    else if (!refused(r) && ids->n > DELETE_MOST)
-        reply_error(r, 400, "at most %d entities at once", DELETE_MOST);
+    else if (!refused(r) && ids->n > IDENTITY_AT_ONCE)
+        reply_error(r, 400, "at most %d entities at once", IDENTITY_AT_ONCE);
     if (refused(r))
         return;
     value_each(id, ids)
@@ -263,18 +284,19 @@ static void list_ids(struct request *r)
 
         if (e == NULL)
             continue;
-        put_copy(a, about, "name", value_get(e, "name"));
+        identity_put(a, about, "name", value_get(e, "name"));
         value_put(about, "aliases", aliases_value(r, e));
         value_put_named(a, info, id->text, about);
     }
     value_put(r->reply.data, "key_info", info);
 }
 
-static void list_names(struct request *r)
+void identity_list_names(struct request *r, const char *folder)
 {
     struct value *names = value_list(&r->arena);
+    struct str path = entry_path(&r->tx, "identity/%s/", folder);
 
-    value_each(name, entry_list(&r->tx, STR("identity/name/"), STR_NONE, 0))
+    value_each(name, entry_list(&r->tx, path, STR_NONE, 0))
     {
         struct str s;
 
@@ -282,6 +304,11 @@ static void list_names(struct request *r)
             value_add_text(&r->arena, names, s);
     }
     reply_keys(r, names);
+}
+
+static void list_names(struct request *r)
+{
+    identity_list_names(r, "name");
 }
 
 /* ---- aliases ---- */
@@ -352,7 +379,7 @@ static bool read_wish(struct request *r, struct alias_wish *w)
         field_text(r, "entity_id", &w->entity);
     field_text(r, "mount_accessor", &accessor);
     if (field_map(r, "custom_metadata", &w->custom))
-        metadata_fits(r, w->custom);
+        identity_metadata_fits(r, w->custom);
     if (refused(r))
         return false;
     w->mount = core_mount_by_accessor(r->core, accessor);
@@ -416,8 +443,8 @@ static void save_alias(struct request *r, struct str id)
     if (w.custom != NULL)
         value_put(alias, "custom_metadata", w.custom);
     entity_save(r, e);
-    put_copy(a, data, "id", value_get(alias, "id"));
-    put_copy(a, data, "canonical_id", value_get(e, "id"));
+    identity_put(a, data, "id", value_get(alias, "id"));
+    identity_put(a, data, "canonical_id", value_get(e, "id"));
     reply_data(r, data);
 }
 
@@ -509,7 +536,7 @@ static void merge(struct request *r)
     if (refused(r))
         return;
     to = entity_load(r, id);
-    if (to == NULL || ids->n == 0 || ids->n > DELETE_MOST) {
+    if (to == NULL || ids->n == 0 || ids->n > IDENTITY_AT_ONCE) {
         reply_error(r, 400,
             to == NULL ? "entity id to merge to is invalid" : "missing entity ids to merge from");
         return;
@@ -535,7 +562,28 @@ static const struct endpoint endpoints[] = {
     { "entity-alias/id/{id}",
         { [OP_READ] = read_alias, [OP_WRITE] = write_alias_by_id, [OP_DELETE] = delete_alias },
         NULL, 0 },
+    { "group", { [OP_WRITE] = group_write }, NULL, 0 },
+    { "group/id", { [OP_LIST] = group_list_ids }, NULL, 0 },
+    { "group/id/{id}",
+        { [OP_READ] = group_read_by_id,
+            [OP_WRITE] = group_write_by_id,
+            [OP_DELETE] = group_delete_by_id },
+        NULL, 0 },
+    { "group/name", { [OP_LIST] = group_list_names }, NULL, 0 },
+    { "group/name/{name}",
+        { [OP_READ] = group_read_by_name,
+            [OP_WRITE] = group_write_by_name,
+            [OP_DELETE] = group_delete_by_name },
+        NULL, 0 },
+    { "group-alias", { [OP_WRITE] = group_alias_write }, NULL, 0 },
+    { "group-alias/id", { [OP_LIST] = group_alias_list }, NULL, 0 },
+    { "group-alias/id/{id}",
+        { [OP_READ] = group_alias_read,
+            [OP_WRITE] = group_alias_write_by_id,
+            [OP_DELETE] = group_alias_delete },
+        NULL, 0 },
     { "lookup/entity", { [OP_WRITE] = lookup_entity }, NULL, 0 },
+    { "lookup/group", { [OP_WRITE] = group_lookup }, NULL, 0 },
     { NULL },
 };
 

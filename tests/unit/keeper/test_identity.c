@@ -194,6 +194,89 @@ static void a_policy_may_name_its_entity(void)
     CHECK_U64(look(a, "ada"), 200);
 }
 
+static char *new_group(
+    const char *name, const char *members, const char *groups, const char *policy)
+{
+    CHECK_U64(ask(OP_WRITE, "identity/group",
+                  arena_printf(&f.arena,
+                      "{\"name\":\"%s\",\"policies\":\"%s\",\"member_entity_ids\":\"%s\","
+                      "\"member_group_ids\":\"%s\"}",
+                      name, policy, members, groups)),
+        200);
+    return text_at("data.id");
+}
+
+static void groups_add_their_policies(void)
+{
+    char *who = enter("gil");
+    char *id = text_at("auth.entity_id");
+    char *inner;
+    char *outer;
+
+    CHECK_U64(core_call(&f, OP_LIST, "auth/userpass/users", who, NULL), 403);
+    inner = new_group("inner", id, "", "nothing");
+    CHECK_U64(core_call(&f, OP_LIST, "auth/userpass/users", who, NULL), 403);
+    outer = new_group("outer", "", inner, "users");
+    CHECK_U64(core_call(&f, OP_LIST, "auth/userpass/users", who, NULL), 200);
+    CHECK_U64(ask(OP_READ, at("identity/entity/id/", id), NULL), 200);
+    CHECK_STR(core_text(&f, "data.direct_group_ids.0"), inner);
+    CHECK_STR(core_text(&f, "data.inherited_group_ids.0"), outer);
+    CHECK(core_at(&f, "data.policies")->n == 0);
+    CHECK_U64(ask(OP_READ, at("identity/group/id/", inner), NULL), 200);
+    CHECK_STR(core_text(&f, "data.parent_group_ids.0"), outer);
+    CHECK_STR(core_text(&f, "data.member_entity_ids.0"), id);
+    CHECK_U64(ask(OP_WRITE, at("identity/group/id/", inner),
+                  arena_printf(&f.arena, "{\"member_group_ids\":\"%s\"}", outer)),
+        400);
+    CHECK_U64(ask(OP_WRITE, at("identity/group/id/", outer), "{\"policies\":\"root\"}"), 400);
+    CHECK_U64(ask(OP_WRITE, at("identity/group/id/", outer), "{\"policies\":\"nothing\"}"), 204);
+    CHECK_U64(core_call(&f, OP_LIST, "auth/userpass/users", who, NULL), 403);
+    CHECK_U64(ask(OP_WRITE, at("identity/group/id/", outer), "{\"policies\":\"users\"}"), 204);
+    CHECK_U64(core_call(&f, OP_LIST, "auth/userpass/users", who, NULL), 200);
+    CHECK_U64(ask(OP_WRITE, "identity/group/name/inner", "{\"member_entity_ids\":[]}"), 204);
+    CHECK_U64(core_call(&f, OP_LIST, "auth/userpass/users", who, NULL), 403);
+    CHECK_U64(ask(OP_WRITE, "identity/group/name/inner",
+                  arena_printf(&f.arena, "{\"member_entity_ids\":[\"%s\"]}", id)),
+        204);
+    CHECK_U64(core_call(&f, OP_LIST, "auth/userpass/users", who, NULL), 200);
+    CHECK_U64(ask(OP_DELETE, at("identity/group/id/", inner), NULL), 204);
+    CHECK_U64(core_call(&f, OP_LIST, "auth/userpass/users", who, NULL), 403);
+    CHECK_U64(ask(OP_READ, at("identity/group/id/", outer), NULL), 200);
+    CHECK(core_at(&f, "data.member_group_ids")->n == 0);
+    CHECK_U64(ask(OP_LIST, "identity/group/name", NULL), 200);
+    CHECK_STR(core_text(&f, "data.keys.0"), "outer");
+}
+
+static void external_groups_have_an_alias(void)
+{
+    char *id;
+    char *alias;
+
+    CHECK_U64(ask(OP_WRITE, "identity/group", "{\"name\":\"ext\",\"type\":\"external\"}"), 200);
+    id = text_at("data.id");
+    CHECK_U64(ask(OP_WRITE, "identity/group-alias",
+                  arena_printf(&f.arena,
+                      "{\"name\":\"ops\",\"canonical_id\":\"%s\",\"mount_accessor\":\"%s\"}", id,
+                      accessor)),
+        200);
+    alias = text_at("data.id");
+    CHECK_U64(ask(OP_READ, at("identity/group-alias/id/", alias), NULL), 200);
+    CHECK_STR(core_text(&f, "data.canonical_id"), id);
+    CHECK_U64(ask(OP_WRITE, "identity/lookup/group",
+                  arena_printf(&f.arena, "{\"alias_name\":\"ops\",\"alias_mount_accessor\":\"%s\"}",
+                      accessor)),
+        200);
+    CHECK_STR(core_text(&f, "data.name"), "ext");
+    CHECK_U64(ask(OP_DELETE, at("identity/group-alias/id/", alias), NULL), 204);
+    CHECK_U64(ask(OP_READ, at("identity/group-alias/id/", alias), NULL), 404);
+    CHECK_U64(ask(OP_READ, "identity/group/name/outer", NULL), 200);
+    CHECK_U64(ask(OP_WRITE, "identity/group-alias",
+                  arena_printf(&f.arena,
+                      "{\"name\":\"ops\",\"canonical_id\":\"%.*s\",\"mount_accessor\":\"%s\"}",
+                      STR_ARG(core_text(&f, "data.id")), accessor)),
+        400);
+}
+
 static const struct check_case cases[] = {
     CASE(a_login_makes_an_entity),
     CASE(its_policies_add_to_its_tokens),
@@ -201,6 +284,8 @@ static const struct check_case cases[] = {
     CASE(aliases_are_made_moved_and_removed),
     CASE(a_disabled_entity_is_refused_at_once),
     CASE(a_policy_may_name_its_entity),
+    CASE(groups_add_their_policies),
+    CASE(external_groups_have_an_alias),
 };
 
 int main(void)
