@@ -70,7 +70,8 @@ static void mounts_are_made_tuned_moved_and_taken_away(void)
     CHECK_U64(put("sys/mounts/sys", "{\"type\":\"kv\"}"), 400);
     CHECK_U64(
         put("sys/mounts/secret/tune",
-            "{\"default_lease_ttl\":\"1h\",\"max_lease_ttl\":7200,\"listing_visibility\":\"unauth\"}"),
+            "{\"default_lease_ttl\":\"1h\",\"max_lease_ttl\":7200,"
+            "\"listing_visibility\":\"unauth\"}"),
         204);
     CHECK_U64(get("sys/mounts/secret/tune"), 200);
     CHECK_STR(core_text(&f, "data.default_lease_ttl"), "3600");
