@@ -68,10 +68,8 @@ static void mounts_are_made_tuned_moved_and_taken_away(void)
     CHECK_STR(core_text(&f, "errors.0"), "path is already in use at secret/");
     CHECK_U64(put("sys/mounts/x", "{\"type\":\"nonsense\"}"), 400);
     CHECK_U64(put("sys/mounts/sys", "{\"type\":\"kv\"}"), 400);
-    CHECK_U64(
-        put("sys/mounts/secret/tune",
-            "{\"default_lease_ttl\":\"1h\",\"max_lease_ttl\":7200,"
-            "\"listing_visibility\":\"unauth\"}"),
+    CHECK_U64(put("sys/mounts/secret/tune", "{\"default_lease_ttl\":\"1h\",\"max_lease_ttl\":7200,"
+                                            "\"listing_visibility\":\"unauth\"}"),
         204);
     CHECK_U64(get("sys/mounts/secret/tune"), 200);
     CHECK_STR(core_text(&f, "data.default_lease_ttl"), "3600");
