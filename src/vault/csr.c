@@ -347,8 +347,8 @@ static struct str request_der(struct arena *a, struct str text, struct err *err)
 struct value *parse_csr(struct arena *a, struct str text, struct err *err)
 {
     struct csr_reader r = { a, err, NULL, value_map(a), PARSED_NAMES_MAX };
-    struct str der = STR_NONE;
     const uint8_t *at;
+    struct str der;
     int done;
 
     if (text.len > PARSED_CSR_MAX) {

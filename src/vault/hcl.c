@@ -451,7 +451,7 @@ static bool is_number(struct str s)
     if (s.len == 0 || s.at[i] < '0' || s.at[i] > '9')
         return false;
     for (i += hex ? 2 : 0; i < s.len; i++)
-        if (hex ? hex_digit(s.at[i]) < 0 : memchr("0123456789.eE+-", s.at[i], 15) == NULL)
+        if (hex ? hex_digit(s.at[i]) < 0 : strchr("0123456789.eE+-", s.at[i]) == NULL)
             return false;
     return true;
 }
@@ -494,7 +494,7 @@ static struct hcl *read_value(struct hcl_reader *r, unsigned depth)
         bad(r, "value expected, end of the text found");
         return NULL;
     }
-    if (memchr("{[\"<", *r->at, 4) == NULL)
+    if (*r->at == '\0' || strchr("{[\"<", *r->at) == NULL)
         return read_bare(r);
     v = new_node(r, *r->at == '{' ? HCL_OBJECT : *r->at == '[' ? HCL_LIST : HCL_TEXT);
     if (v == NULL)

@@ -106,7 +106,7 @@ static bool is_base64(struct str s)
     for (size_t i = 0; i < s.len; i++) {
         char c = ascii_lower(s.at[i]);
 
-        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && memchr("+/=", c, 3) == NULL)
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '+' && c != '/' && c != '=')
             return false;
     }
     return true;
@@ -130,7 +130,8 @@ static void keep_base64(char *text, size_t len)
         memmem(rest.at, rest.len, "//", 2) == NULL)
         return;
     for (size_t i = 0; i < rest.len; i++)
-        at[i] = at[i] == '/' ? '_' : at[i];
+        if (at[i] == '/')
+            at[i] = '_';
 }
 
 bool vault_path(struct arena *a, struct str raw, struct str *path, struct refusal *r)

@@ -231,7 +231,7 @@ int parse_pem(
     struct arena *a, struct str text, const char *member, struct value *parsed, struct err *err)
 {
     const size_t nkinds = sizeof(kinds) / sizeof(kinds[0]);
-    struct pem block;
+    struct pem block = { 0 };
     unsigned n = 0;
     int got;
 

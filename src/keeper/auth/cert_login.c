@@ -37,7 +37,8 @@ static void add_extensions(struct request *r, struct value *to, const struct val
             continue;
         name = arena_printf(&r->arena, "%.*s", STR_ARG(oid->text));
         for (char *c = name; *c != '\0'; c++)
-            *c = *c == '.' ? '-' : *c;
+            if (*c == '.')
+                *c = '-';
         value_put_text(&r->arena, to, name, text);
     }
 }

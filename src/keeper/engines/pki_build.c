@@ -253,6 +253,10 @@ static bool put_permitted(STACK_OF(X509_EXTENSION) * *to, const struct value *do
     NAME_CONSTRAINTS *n = NAME_CONSTRAINTS_new();
     bool ok = n != NULL && (n->permittedSubtrees = sk_GENERAL_SUBTREE_new_null()) != NULL;
 
+    if (!ok) {
+        NAME_CONSTRAINTS_free(n);
+        return false;
+    }
     value_each(v, domains)
     {
         GENERAL_SUBTREE *t = GENERAL_SUBTREE_new();

@@ -310,7 +310,7 @@ static void match_keys(struct request *r)
     value_each(id, pki_ids(r, "issuer"))
     {
         const struct pki_issuer *i = pki_issuer_by_id(r, id->text);
-        struct str key_id = STR("");
+        struct str key_id;
         struct value *v;
 
         if (i == NULL || i->key_id.len > 0)

@@ -113,11 +113,9 @@ static bool add_status(struct request *r, OCSP_BASICRESP *basic, const struct pk
     ASN1_TIME *next =
         expiry > 0 ? ASN1_GENERALIZEDTIME_set(NULL, (time_t)(r->now / 1000 + expiry)) : NULL;
     ASN1_TIME *since = ASN1_GENERALIZEDTIME_set(NULL, (time_t)s.revoked);
-    bool revoked = s.status == V_OCSP_CERTSTATUS_REVOKED;
-    bool ok =
-        id != NULL && now != NULL && since != NULL &&
-        OCSP_basic_add1_status(basic, id, s.status, revoked ? OCSP_REVOKED_STATUS_UNSPECIFIED : 0,
-            revoked ? since : NULL, now, next) != NULL;
+    bool ok = id != NULL && now != NULL && since != NULL &&
+              OCSP_basic_add1_status(basic, id, s.status, OCSP_REVOKED_STATUS_NOSTATUS,
+                  s.status == V_OCSP_CERTSTATUS_REVOKED ? since : NULL, now, next) != NULL;
 
     ASN1_TIME_free(now);
     ASN1_TIME_free(next);
