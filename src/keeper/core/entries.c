@@ -83,6 +83,7 @@ void entries_fail_from(struct entries *e, struct batch *first, const char *why)
     note_failed(e, from, e->number);
     e->quiet = oldest(e) != NULL ? list_item(e->batches.prev, struct batch, link)->number : 0;
     cache_drop_all(&e->cache);
+    names_drop_all(&e->names);
     e->generation++;
     e->stats.failures++;
     snprintf(e->trouble_text, sizeof(e->trouble_text), "%s", why);
@@ -178,6 +179,7 @@ void entries_attach(struct entries *e, int read_fd, int write_fd)
 {
     end_writer(e);
     cache_drop_all(&e->cache);
+    names_drop_all(&e->names);
     reader_attach(&e->reader, read_fd);
     e->quiet = 0;
     e->generation = 1;
@@ -249,6 +251,7 @@ struct entries *entries_new(struct loop *l, struct barrier *b)
     e->barrier = b;
     e->generation = 1;
     cache_init(&e->cache);
+    names_init(&e->names);
     reader_init(&e->reader);
     list_init(&e->batches);
     return e;
@@ -263,6 +266,7 @@ void entries_free(struct entries *e)
     list_each (at, after, &e->batches)
         batch_free(e, list_item(at, struct batch, link));
     cache_free(&e->cache);
+    names_drop_all(&e->names);
     scratch_free(e->scratch);
     reader_attach(&e->reader, -1);
     buf_free(&e->reader.in);
@@ -284,6 +288,7 @@ const char *entries_trouble(const struct entries *e)
 
 void entries_forget(struct entries *e)
 {
+    names_drop_all(&e->names);
     cache_evict(&e->cache, 0); /* what is pinned goes as soon as the store has it, see on_done() */
     cache_bury(&e->cache);
     barrier_state_free(e->state);

@@ -68,6 +68,13 @@ struct cache {
     struct grave *graves; /* objects that somebody may still look at in this round */
 };
 
+/* Names of large folders. */
+struct names_cache {
+    struct list listings;
+    size_t n;
+    size_t bytes;
+};
+
 struct batch {
     struct list link;
     uint64_t number;
@@ -92,6 +99,7 @@ struct entries {
     struct loop *loop;
     struct barrier *barrier;
     struct cache cache;
+    struct names_cache names;
     struct reader reader;
     struct scratch *scratch; /* instead of a store; NULL: none */
     struct link *writer;     /* NULL: none */
@@ -148,6 +156,19 @@ void cache_evict(struct cache *c, size_t most);
 /* Once no handler runs. */
 void cache_bury(struct cache *c);
 void cache_add_grave(struct cache *c, void *object, const struct entry_class *class);
+
+/* ---- entries_names.c ---- */
+void names_init(struct names_cache *c);
+void names_drop_all(struct names_cache *c);
+/* NULL: it was not read lately, or is small. */
+struct listing *names_find(struct names_cache *c, struct str folder);
+/* All names in the folder, as everybody sees them. */
+void names_keep(struct names_cache *c, struct str folder, const struct str *names, size_t n);
+/* Of an entry's or folder's path: it has come or gone. */
+void names_change(struct names_cache *c, struct str path, bool there);
+void names_each(
+    const struct listing *l, struct str after, bool (*each)(void *arg, struct str name), void *arg);
+int name_order(struct str a, struct str b); /* by byte */
 
 /* ---- entries_tx.c ---- */
 /* Forgets the changes; the barrier stays as it is. */

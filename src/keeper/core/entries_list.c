@@ -102,28 +102,37 @@ static void add_path(struct names *to, struct str path, size_t folder)
 
 static int order_of(const void *a, const void *b)
 {
-    const struct str *x = a;
-    const struct str *y = b;
-    size_t n = x->len < y->len ? x->len : y->len;
-    int order = n > 0 ? memcmp(x->at, y->at, n) : 0;
+    return name_order(*(const struct str *)a, *(const struct str *)b);
+}
 
-    return order != 0 ? order : (x->len > y->len) - (x->len < y->len);
+static void sort_names(struct names *names)
+{
+    size_t kept = 0;
+
+    if (names->n > 0)
+        qsort(names->at, names->n, sizeof(struct str), order_of);
+    for (size_t i = 0; i < names->n; i++) {
+        if (kept == 0 || !str_eq(names->at[kept - 1], names->at[i]))
+            names->at[kept++] = names->at[i];
+    }
+    names->n = kept;
+}
+
+static bool is_pinned(struct tx *t, struct str path)
+{
+    const struct cached *c = cache_find(&t->entries->cache, path, path_hash(path));
+
+    return c != NULL && c->pinned;
 }
 
 /* Is the path decided by the transaction or by what is not durable yet? */
 static bool is_overlaid(struct tx *t, struct str path)
 {
-    uint64_t hash = path_hash(path);
-    const struct cached *c;
-
-    if (tx_find(t, path, hash) != NULL)
-        return true;
-    c = cache_find(&t->entries->cache, path, hash);
-    return c != NULL && c->pinned;
+    return tx_find(t, path, path_hash(path)) != NULL || is_pinned(t, path);
 }
 
-/* The other way round: what those two have in the folder. */
-static void add_overlay(struct tx *t, struct str folder, struct names *to)
+/* What is not durable yet decides about the folder too: names that are there are added to `to` (NULL: to nothing). */
+static void add_pinned(struct tx *t, struct str folder, struct names *to)
 {
     uint64_t hash = path_hash(folder);
 
@@ -135,14 +144,71 @@ static void add_overlay(struct tx *t, struct str folder, struct names *to)
             continue;
         if (c->batch > t->after) /* also when it is gone: that it is not there is news too */
             t->after = c->batch;
-        if (c->there && tx_find(t, path, c->hash) == NULL)
+        if (c->there && to != NULL)
             add_path(to, arena_str(t->arena, path), folder.len);
     }
-    for (const struct pending *p = t->first; p != NULL; p = p->next) {
-        if (p->there && p->path.len > folder.len && p->path.at[0] != PLAIN &&
-            str_starts(p->path, folder))
-            add_path(to, p->path, folder.len);
+}
+
+/* What everybody sees in the folder, sorted. False: the transaction fails. */
+static bool read_names(struct tx *t, struct str folder, struct names *to)
+{
+    struct str path;
+    struct page p;
+
+    pages_begin(t->entries, &p, folder, ROWS_A_PAGE);
+    while (page_next(t, &p)) {
+        while (page_row(t, &p, &path)) {
+            if (!is_pinned(t, path))
+                add_path(to, path, folder.len);
+        }
     }
+    add_pinned(t, folder, to);
+    sort_names(to);
+    return t->failed == NULL;
+}
+
+/* ---- with the transaction's own changes ---- */
+
+struct choosing {
+    struct tx *tx;
+    struct str folder;
+    struct names *to;
+    size_t most; /* of them; 0: all */
+};
+
+/* A name that everybody sees, unless the transaction deletes it. False: enough. */
+static bool choose(void *arg, struct str name)
+{
+    struct choosing *c = arg;
+    char path[2 * ENTRY_PATH_MAX];
+    size_t len = c->folder.len + name.len;
+    const struct pending *p;
+
+    if (c->tx->first != NULL && len <= sizeof(path)) {
+        memcpy(path, c->folder.at, c->folder.len);
+        memcpy(path + c->folder.len, name.at, name.len);
+        p = tx_find(c->tx, (struct str){ path, len }, path_hash((struct str){ path, len }));
+        if (p != NULL && !p->there)
+            return true;
+    }
+    add_name(c->to, name);
+    return c->most == 0 || c->to->n < c->most;
+}
+
+/* False: the transaction adds nothing to the folder. */
+static bool add_own(struct tx *t, struct str folder, struct str after, struct names *to)
+{
+    size_t before = to->n;
+
+    for (const struct pending *p = t->first; p != NULL; p = p->next) {
+        if (!p->there || p->path.len <= folder.len || p->path.at[0] == PLAIN ||
+            !str_starts(p->path, folder))
+            continue;
+        add_path(to, p->path, folder.len);
+        if (name_order(to->at[to->n - 1], after) <= 0)
+            to->n--;
+    }
+    return to->n > before;
 }
 
 static bool can_list(struct tx *t, struct str folder)
@@ -161,29 +227,32 @@ static bool can_list(struct tx *t, struct str folder)
 struct value *entry_list(struct tx *t, struct str folder, struct str after, unsigned most)
 {
     struct value *list = value_list(t->arena);
-    struct names names = { 0 };
-    struct str path;
-    struct page p;
+    struct names chosen = { 0 };
+    struct choosing c = { t, folder, &chosen, most };
+    struct listing *known;
 
     if (!can_list(t, folder))
         return list;
-    pages_begin(t->entries, &p, folder, ROWS_A_PAGE);
-    while (page_next(t, &p)) {
-        while (page_row(t, &p, &path)) {
-            if (!is_overlaid(t, path))
-                add_path(&names, path, folder.len);
+    known = names_find(&t->entries->names, folder);
+    if (known != NULL) {
+        add_pinned(t, folder, NULL);
+        names_each(known, after, choose, &c);
+    } else {
+        struct names all = { 0 };
+
+        if (read_names(t, folder, &all))
+            names_keep(&t->entries->names, folder, all.at, all.n);
+        for (size_t i = 0; i < all.n && t->failed == NULL; i++) {
+            if (name_order(all.at[i], after) > 0 && !choose(&c, all.at[i]))
+                break;
         }
+        free(all.at);
     }
-    add_overlay(t, folder, &names);
-    if (names.n > 0)
-        qsort(names.at, names.n, sizeof(struct str), order_of);
-    for (size_t i = 0; i < names.n && t->failed == NULL && (most == 0 || list->n < most); i++) {
-        if ((i > 0 && str_eq(names.at[i], names.at[i - 1])) ||
-            (after.len > 0 && order_of(&names.at[i], &after) <= 0))
-            continue;
-        value_add_text(t->arena, list, names.at[i]);
-    }
-    free(names.at);
+    if (add_own(t, folder, after, &chosen))
+        sort_names(&chosen);
+    for (size_t i = 0; i < chosen.n && t->failed == NULL && (most == 0 || i < most); i++)
+        value_add_text(t->arena, list, chosen.at[i]);
+    free(chosen.at);
     return list;
 }
 

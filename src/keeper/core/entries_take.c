@@ -202,6 +202,7 @@ static void remove_emptied(struct tx *t, struct str folder, uint64_t number)
             return;
         batch_delete(e, folder);
         cache_set(&e->cache, folder, hash, false, NULL, 0, 0, number);
+        names_change(&e->names, folder, false);
         folder = folder_of(folder);
     }
 }
@@ -256,6 +257,8 @@ static void take_put(struct entries *e, struct pending *p, struct batch *b)
 
     batch_put(e, p->path, p->data, p->due);
     c = cache_set(&e->cache, p->path, p->hash, true, data, p->data.len, p->due, b->number);
+    if (p->path.at[0] != PLAIN)
+        names_change(&e->names, p->path, true);
     if (p->object != NULL)
         cache_set_object(&e->cache, c, p->object, p->class);
     p->object = NULL;
@@ -284,6 +287,7 @@ uint64_t tx_take(struct tx *t)
         } else if (!is_folder(p->path)) {
             batch_delete(e, p->path);
             cache_set(&e->cache, p->path, p->hash, false, NULL, 0, 0, b->number);
+            names_change(&e->names, p->path, false);
         }
     }
     for (struct pending *p = t->first; p != NULL; p = p->next) {

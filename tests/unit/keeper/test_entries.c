@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/fd.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "check.h"
 #include "keeper_fixture.h"
@@ -372,6 +373,87 @@ static void large_folders(void)
     keeper_fixture_close(&f);
 }
 
+/* ---- against a model ---- */
+
+enum { MODEL_FOLDERS = 3, MODEL_NAMES = 400 };
+
+struct model {
+    bool there[MODEL_FOLDERS][MODEL_NAMES];
+};
+
+/* Lists a part of a folder, and compares it with what the model has. */
+static void list_as_model(struct keeper_fixture *f, const struct model *m, int folder)
+{
+    unsigned most = random_below(3) == 0 ? 0 : (unsigned)random_below(50) + 1;
+    int from = random_below(2) == 0 ? 0 : (int)random_below(MODEL_NAMES);
+    struct str after = from > 0 ? entry_path(&f->tx, "%04d", from - 1) : STR_NONE;
+    struct value *list = entry_list(&f->tx, entry_path(&f->tx, "f/%d/", folder), after, most);
+    struct value *got = list->first;
+    unsigned n = 0;
+
+    for (int i = from; i < MODEL_NAMES && (most == 0 || n < most); i++) {
+        if (!m->there[folder][i])
+            continue;
+        n++;
+        if (got == NULL || !str_eq(got->text, entry_path(&f->tx, "%04d", i))) {
+            CHECK(got != NULL && str_eq(got->text, entry_path(&f->tx, "%04d", i)));
+            return;
+        }
+        got = got->next;
+    }
+    CHECK(got == NULL);
+    CHECK_U64(list->n, n);
+}
+
+static void change_as_model(struct keeper_fixture *f, struct model *m)
+{
+    int folder = (int)random_below(MODEL_FOLDERS);
+    int name = (int)random_below(MODEL_NAMES);
+    struct str path = entry_path(&f->tx, "f/%d/%04d", folder, name);
+
+    m->there[folder][name] = random_below(5) < 3;
+    if (m->there[folder][name])
+        entry_put(&f->tx, path, STR("x"), 0);
+    else
+        entry_delete(&f->tx, path);
+}
+
+static void lists_are_as_a_model_has_them(void)
+{
+    static struct model now;
+    static struct model before; /* the transaction */
+    struct keeper_fixture f;
+
+    keeper_fixture_open(&f);
+    for (int round = 0; round < 3000; round++) {
+        uint64_t what = random_below(20);
+
+        if (what < 12) {
+            change_as_model(&f, &now);
+        } else if (what < 16) {
+            list_as_model(&f, &now, (int)random_below(MODEL_FOLDERS));
+        } else if (what < 18) {
+            tx_take(&f.tx); /* not durable yet */
+            before = now;
+        } else if (what == 18) {
+            CHECK(keeper_fixture_take(&f));
+            before = now;
+        } else {
+            tx_drop(&f.tx);
+            now = before;
+        }
+        if (round % 1000 == 999) {
+            CHECK(keeper_fixture_take(&f));
+            before = now;
+            keeper_fixture_reopen(&f);
+        }
+    }
+    for (int i = 0; i < MODEL_FOLDERS; i++)
+        list_as_model(&f, &now, i);
+    CHECK(f.tx.failed == NULL);
+    keeper_fixture_close(&f);
+}
+
 static unsigned parsed;
 static unsigned freed;
 
@@ -485,5 +567,5 @@ static void a_store_that_went_away(void)
 TESTS(CASE(reads_its_own_writes), CASE(folders_come_and_go), CASE(damaged_rows_are_errors),
     CASE(stores_no_plaintext), CASE(what_failed_is_forgotten), CASE(reads_wait_for_what_was_sent),
     CASE(a_dropped_keyring_is_taken_back), CASE(due_ones_come_in_order), CASE(large_folders),
-    CASE(objects_live_with_their_entry), CASE(seals_anew_and_destroys),
-    CASE(a_store_that_went_away))
+    CASE(lists_are_as_a_model_has_them), CASE(objects_live_with_their_entry),
+    CASE(seals_anew_and_destroys), CASE(a_store_that_went_away))
