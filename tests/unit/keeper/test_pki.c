@@ -216,7 +216,8 @@ static void signs_verbatim_but_never_an_authority(void)
     save(&d, "ca.pem", core_text(&f, "data.certificate"));
     csr = make_request(&d, "/O=Shop/OU=Ops/CN=Any Thing",
         "-addext subjectAltName=DNS:x.y,email:a@b.example,IP:10.9.8.7 -addext "
-        "basicConstraints=CA:TRUE -addext keyUsage=keyCertSign,digitalSignature -addext extendedKeyUsage=codeSigning");
+        "basicConstraints=CA:TRUE -addext keyUsage=keyCertSign,digitalSignature -addext "
+        "extendedKeyUsage=codeSigning");
     CHECK_U64(sign("sign-verbatim", csr, ",\"ttl\":\"2h\""), 200);
     save(&d, "leaf.pem", core_text(&f, "data.certificate"));
     CHECK(openssl(
@@ -406,11 +407,13 @@ static void answers_ocsp(void)
         save(&d, "resp.der", f.raw);
         CHECK(openssl(&d, "Response verify OK",
             arena_printf(&f.arena,
-                "ocsp %s -issuer ca.pem -no_nonce -cert a.pem -cert b.pem -serial 77 -reqin req.der -respin resp.der -CAfile ca.pem",
+                "ocsp %s -issuer ca.pem -no_nonce -cert a.pem -cert b.pem -serial 77 "
+                "-reqin req.der -respin resp.der -CAfile ca.pem",
                 hashes[i])));
         CHECK(openssl(&d, "a.pem: good",
             arena_printf(&f.arena,
-                "ocsp %s -issuer ca.pem -no_nonce -cert a.pem -cert b.pem -serial 77 -reqin req.der -respin resp.der -CAfile ca.pem",
+                "ocsp %s -issuer ca.pem -no_nonce -cert a.pem -cert b.pem -serial 77 "
+                "-reqin req.der -respin resp.der -CAfile ca.pem",
                 hashes[i])));
         CHECK(printed(&d, "b.pem: revoked"));
         CHECK(printed(&d, "77: unknown"));
@@ -422,7 +425,8 @@ static void answers_ocsp(void)
     CHECK(!says(&d, "good", "ocsp -respin resp.der -noverify"));
     /* Of an authority that is not ours. */
     CHECK(openssl(&d, NULL,
-        "req -x509 -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout k.pem -out other.pem -subj /CN=Other"));
+        "req -x509 -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "
+        "k.pem -out other.pem -subj /CN=Other"));
     CHECK(openssl(&d, NULL, "ocsp -issuer other.pem -serial 5 -reqout req.der"));
     CHECK_U64(core_call_raw(
                   &f, OP_WRITE, "pki/ocsp", NULL, "application/ocsp-request", load(&d, "req.der")),
@@ -488,9 +492,8 @@ static void formats(void)
     role("web", "{\"allow_any_name\":true,\"key_type\":\"ec\"}");
     CHECK_U64(issue("web", "{\"common_name\":\"a.example\",\"format\":\"der\"}"), 200);
     CHECK(str_starts(core_text(&f, "data.certificate"), STR("MII")));
-    CHECK_U64(
-        issue("web",
-            "{\"common_name\":\"a.example\",\"format\":\"pem_bundle\",\"private_key_format\":\"pkcs8\"}"),
+    CHECK_U64(issue("web", "{\"common_name\":\"a.example\",\"format\":\"pem_bundle\","
+                           "\"private_key_format\":\"pkcs8\"}"),
         200);
     CHECK(str_starts(core_text(&f, "data.certificate"), STR("-----BEGIN PRIVATE KEY-----")));
     CHECK_U64(issue("web", "{\"common_name\":\"a.example\",\"format\":\"jks\"}"), 400);

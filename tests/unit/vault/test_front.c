@@ -309,8 +309,8 @@ static void paths_are_decoded_once(void)
     becomes(&w, REQUEST("GET //v1/kv/a", ""), 200, ASKED("0", "kv/a"));
     becomes(&w, REQUEST("GET /v1/kv/caf%c3%a9", ""), 200, ASKED("0", "kv/caf\xc3\xa9"));
     becomes(&w, /* two digits of the base64 of an OCSP request, which no path may have */
-        REQUEST(
-            "GET /v1/pki/ocsp/MEIwQDA%2B%2F%2F/wOjAJBgUrDgMCGgUABBQAAAAAAAAAAAAAAAAAAAAAAAAAAAQUAAAA",
+        REQUEST("GET /v1/pki/ocsp/MEIwQDA%2B%2F%2F/wOjAJBgUr"
+                "DgMCGgUABBQAAAAAAAAAAAAAAAAAAAAAAAAAAAQUAAAA",
             ""),
         200,
         "{\"op\":0,\"path\":\"pki/ocsp/MEIwQDA+___wOjAJBgUrDgMCGgUABBQAAAAAAAAAAAAAAAAAAAAAAAAAAAQUAAAA\",\"token\":\"\",\"type\":\"\",\"rest\":{\"parsed\":{\"ocsp\":{"
