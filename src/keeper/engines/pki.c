@@ -125,5 +125,6 @@ const struct engine engine_pki = {
     .endpoints = endpoints,
     .revoke = revoke,
     .tick = tick,
+    .observe = observe,
     .observe = pki_observe,
 };
