@@ -166,6 +166,7 @@ struct listing *names_find(struct names_cache *c, struct str folder);
 void names_keep(struct names_cache *c, struct str folder, const struct str *names, size_t n);
 /* Of an entry's or folder's path: it has come or gone. */
 void names_change(struct names_cache *c, struct str path, bool there);
+bool names_is_empty(const struct listing *l);
 void names_each(
     const struct listing *l, struct str after, bool (*each)(void *arg, struct str name), void *arg);
 int name_order(struct str a, struct str b); /* by byte */

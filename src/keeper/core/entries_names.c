@@ -211,6 +211,11 @@ void names_keep(struct names_cache *c, struct str folder, const struct str *name
         add(c, l, names[i]);
 }
 
+bool names_is_empty(const struct listing *l)
+{
+    return l->root == NULL;
+}
+
 void names_change(struct names_cache *c, struct str path, bool there)
 {
     struct str folder = folder_of(path);

@@ -13,7 +13,7 @@
 #include "store/messages.h"
 #include "store/wire.h"
 
-enum { COMMIT_HEAD = 8 + 4 };
+enum { ROWS_A_LOOK = 64, LOOKED_AT = 8 };
 
 /* ---- the batch ---- */
 
@@ -158,9 +158,12 @@ static int page_has_living(
 static bool is_emptied(struct entries *e, struct str folder, uint64_t hash, struct arena *a)
 {
     uint8_t question[2 * STORE_ID + 4] = { 0 };
+    const struct listing *known = names_find(&e->names, folder);
     uint32_t most = 1;
     uint32_t n = 0;
 
+    if (known != NULL)
+        return names_is_empty(known);
     list_each (at, after, &e->cache.pinned) {
         const struct cached *c = list_item(at, struct cached, place);
 
@@ -170,8 +173,8 @@ static bool is_emptied(struct entries *e, struct str folder, uint64_t hash, stru
             return false;
         most++;
     }
-    if (most > ROWS_A_PAGE)
-        most = ROWS_A_PAGE;
+    if (most > ROWS_A_LOOK) /* the first that lives says all */
+        most = ROWS_A_LOOK;
     barrier_blind(e->barrier, folder, question);
     for (int i = 0; i < 4; i++)
         question[2 * STORE_ID + i] = (uint8_t)(most >> (8 * i));
@@ -204,6 +207,28 @@ static void remove_emptied(struct tx *t, struct str folder, uint64_t number)
         cache_set(&e->cache, folder, hash, false, NULL, 0, 0, number);
         names_change(&e->names, folder, false);
         folder = folder_of(folder);
+    }
+}
+
+/* Each folder that something was deleted in, once (but for very scattered ones). */
+static void remove_all_emptied(struct tx *t, uint64_t number)
+{
+    uint64_t looked_at[LOOKED_AT] = { 0 };
+    unsigned next = 0;
+
+    for (const struct pending *p = t->first; p != NULL; p = p->next) {
+        struct str folder = is_folder(p->path) ? p->path : folder_of(p->path);
+        uint64_t hash = path_hash(folder);
+        unsigned i = 0;
+
+        if (p->there || p->path.at[0] == PLAIN)
+            continue;
+        while (i < LOOKED_AT && looked_at[i] != hash)
+            i++;
+        if (i < LOOKED_AT)
+            continue;
+        looked_at[next++ % LOOKED_AT] = hash;
+        remove_emptied(t, folder, number);
     }
 }
 
@@ -290,10 +315,7 @@ uint64_t tx_take(struct tx *t)
             names_change(&e->names, p->path, false);
         }
     }
-    for (struct pending *p = t->first; p != NULL; p = p->next) {
-        if (!p->there && p->path.at[0] != PLAIN)
-            remove_emptied(t, is_folder(p->path) ? p->path : folder_of(p->path), b->number);
-    }
+    remove_all_emptied(t, b->number);
     tx_clear(t);
     t->after = b->number;
     return b->number;
