@@ -97,34 +97,10 @@ static void tick(struct request *r, struct mount *m)
     pki_tidy_tick(r);
 }
 
-/* The end of the first of the authorities that issue: later than that nothing here can be valid. */
-static void observe(struct request *r, struct mount *m, struct value *to)
-{
-    struct mount *before = r->mount;
-    int64_t soonest = 0;
-    struct value *ids;
-
-    r->mount = m;
-    ids = pki_ids(r, "issuer");
-    value_each(id, ids)
-    {
-        const struct pki_issuer *i = pki_issuer_by_id(r, id->text);
-        int64_t end = i != NULL ? pki_time(X509_get0_notAfter(i->x509)) : 0;
-
-        if (i != NULL && i->key_id.len > 0 && (i->usage & USE_ISSUE) != 0 &&
-            !value_get_bool(i->v, "revoked", false) && (soonest == 0 || end < soonest))
-            soonest = end;
-    }
-    r->mount = before;
-    value_put_i64(&r->arena, to, "issuers", ids != NULL ? ids->n : 0);
-    value_put_i64(&r->arena, to, "soonest_expiry", soonest);
-}
-
 const struct engine engine_pki = {
     .type = "pki",
     .endpoints = endpoints,
     .revoke = revoke,
     .tick = tick,
-    .observe = observe,
     .observe = pki_observe,
 };
