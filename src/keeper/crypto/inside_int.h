@@ -4,6 +4,7 @@
 #ifndef WEIR_KEEPER_CRYPTO_INSIDE_INT_H
 #define WEIR_KEEPER_CRYPTO_INSIDE_INT_H
 
+#include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <secp256k1.h>
 #include <stdatomic.h>
@@ -37,6 +38,8 @@ bool crypto_is_mine(struct crypto_key *k);
 
 OSSL_LIB_CTX *crypto_library(void);
 const EVP_MD *crypto_md(enum digest d);
+/* Of a curve; immutable, so that threads may share it. */
+const EC_GROUP *crypto_ec_group(enum key_type t);
 /* Signs and verifies; randomised against side channels. */
 const secp256k1_context *crypto_secp256k1(void);
 
@@ -44,6 +47,13 @@ const secp256k1_context *crypto_secp256k1(void);
 const char *crypto_group(enum key_type t);
 /* 2048 ..., or 0. */
 int crypto_rsa_bits(enum key_type t);
+
+enum der_form { DER_PUBLIC, DER_PKCS8, DER_OWN /* SEC 1, PKCS#1 */ };
+/* Of an asymmetric key that has that half. */
+void crypto_der(const struct crypto_key *k, enum der_form form, struct buf *to);
+void crypto_pem(const struct crypto_key *k, enum der_form form, struct buf *to);
+/* The scalar inside PKCS#8 of a curve in the very form that crypto_der() writes; at NULL: another form. */
+struct str crypto_der_scalar(enum key_type t, struct str der);
 
 /* Takes over pkey (never NULL) when it is a key of that type; else frees it, and NULL. */
 struct crypto_key *crypto_adopt(enum key_type t, EVP_PKEY *pkey, bool public_only, struct err *err);

@@ -6,7 +6,6 @@
  * rebuilt, never trusted: the public half always comes out of the private one.
  */
 #include <openssl/core_names.h>
-#include <openssl/encoder.h>
 #include <openssl/err.h>
 #include <openssl/param_build.h>
 #include <openssl/x509.h>
@@ -207,9 +206,12 @@ struct crypto_key *crypto_adopt(enum key_type t, EVP_PKEY *pkey, bool public_onl
 static struct crypto_key *from_pkcs8(enum key_type t, struct str der, struct err *err)
 {
     const unsigned char *at = (const unsigned char *)der.at;
+    struct str scalar = crypto_der_scalar(t, der);
     PKCS8_PRIV_KEY_INFO *info = NULL;
     EVP_PKEY *pkey = NULL;
 
+    if (scalar.at != NULL)
+        return crypto_from_scalar(t, scalar, err);
     if (der.len > 0 && der.len <= DER_MAX)
         info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &at, (long)der.len);
     if (info != NULL && at == (const unsigned char *)der.at + der.len)
@@ -372,24 +374,6 @@ EVP_PKEY *crypto_pkey(const struct crypto_key *k)
     return key_facts(k->type)->asymmetric ? as_pkey(k, k->public_only) : NULL;
 }
 
-static void encode(const struct crypto_key *k, bool private_half, const char *format,
-    const char *structure, struct buf *to)
-{
-    EVP_PKEY *pkey = as_pkey(k, !private_half);
-    int selection = private_half ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY;
-    OSSL_ENCODER_CTX *c;
-    unsigned char *bytes = NULL;
-    size_t len = 0;
-
-    MUST(pkey != NULL);
-    c = OSSL_ENCODER_CTX_new_for_pkey(pkey, selection, format, structure, NULL);
-    MUST(c != NULL && OSSL_ENCODER_to_data(c, &bytes, &len) == 1);
-    buf_add(to, bytes, len);
-    OPENSSL_clear_free(bytes, len);
-    OSSL_ENCODER_CTX_free(c);
-    EVP_PKEY_free(pkey);
-}
-
 void *crypto_secret(const struct crypto_key *k, size_t *len)
 {
     struct buf der;
@@ -403,7 +387,7 @@ void *crypto_secret(const struct crypto_key *k, size_t *len)
         return p;
     }
     buf_init_secret(&der, DER_MAX);
-    encode(k, true, "DER", "PrivateKeyInfo", &der);
+    crypto_der(k, DER_PKCS8, &der);
     MUST(!der.over);
     p = secret_alloc(der.len);
     memcpy(p, der.data, *len = der.len);
@@ -411,16 +395,21 @@ void *crypto_secret(const struct crypto_key *k, size_t *len)
     return p;
 }
 
+static bool has_private(const struct crypto_key *k)
+{
+    return key_facts(k->type)->asymmetric && !k->public_only;
+}
+
 void crypto_public_der(const struct crypto_key *k, struct buf *to)
 {
     if (key_facts(k->type)->asymmetric)
-        encode(k, false, "DER", "SubjectPublicKeyInfo", to);
+        crypto_der(k, DER_PUBLIC, to);
 }
 
 void crypto_public_pem(const struct crypto_key *k, struct buf *to)
 {
     if (key_facts(k->type)->asymmetric)
-        encode(k, false, "PEM", "SubjectPublicKeyInfo", to);
+        crypto_pem(k, DER_PUBLIC, to);
 }
 
 void crypto_public_raw(const struct crypto_key *k, struct buf *to)
@@ -431,20 +420,18 @@ void crypto_public_raw(const struct crypto_key *k, struct buf *to)
 
 void crypto_private_pem(const struct crypto_key *k, struct buf *to)
 {
-    if (key_facts(k->type)->asymmetric && !k->public_only)
-        encode(k, true, "PEM", "PrivateKeyInfo", to);
+    if (has_private(k))
+        crypto_pem(k, DER_PKCS8, to);
 }
 
 void crypto_private_pem_own(const struct crypto_key *k, struct buf *to)
 {
-    bool plain = k->type == KEY_ED25519;
-
-    if (key_facts(k->type)->asymmetric && !k->public_only)
-        encode(k, true, "PEM", plain ? "PrivateKeyInfo" : "type-specific", to);
+    if (has_private(k))
+        crypto_pem(k, DER_OWN, to);
 }
 
 void crypto_private_pkcs8(const struct crypto_key *k, struct buf *to)
 {
-    if (key_facts(k->type)->asymmetric && !k->public_only)
-        encode(k, true, "DER", "PrivateKeyInfo", to);
+    if (has_private(k))
+        crypto_der(k, DER_PKCS8, to);
 }

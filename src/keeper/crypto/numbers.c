@@ -45,29 +45,20 @@ static BIGNUM *number(struct str bytes)
 
 /* ---- curves ---- */
 
-static int nid_of(enum key_type t)
-{
-    return t == KEY_ECDSA_P256   ? NID_X9_62_prime256v1
-           : t == KEY_ECDSA_P384 ? NID_secp384r1
-           : t == KEY_ECDSA_P521 ? NID_secp521r1
-                                 : NID_secp256k1;
-}
-
 /* The public point; 0: the scalar is none. */
 static size_t point_of(enum key_type t, const BIGNUM *scalar, uint8_t *out, size_t most)
 {
-    EC_GROUP *g = EC_GROUP_new_by_curve_name_ex(crypto_library(), NULL, nid_of(t));
+    const EC_GROUP *g = crypto_ec_group(t);
     EC_POINT *p = EC_POINT_new(g);
     BN_CTX *c = BN_CTX_secure_new_ex(crypto_library());
     size_t n = 0;
 
-    MUST(g != NULL && p != NULL && c != NULL);
+    MUST(p != NULL && c != NULL);
     if (!BN_is_zero(scalar) && BN_cmp(scalar, EC_GROUP_get0_order(g)) < 0 &&
         EC_POINT_mul(g, p, scalar, NULL, NULL, c) == 1)
         n = EC_POINT_point2oct(g, p, POINT_CONVERSION_UNCOMPRESSED, out, most, c);
     BN_CTX_free(c);
     EC_POINT_free(p);
-    EC_GROUP_free(g);
     return n;
 }
 

@@ -3,6 +3,7 @@
  * thread keeps - making one costs more than hashing a request.
  */
 #include <openssl/core_names.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/params.h>
 #include <pthread.h>
@@ -19,6 +20,7 @@ static struct {
     OSSL_LIB_CTX *library;
     EVP_MD *md[DIGESTS];
     EVP_MAC *hmac;
+    EC_GROUP *groups[KEY_TYPES];
     secp256k1_context *secp256k1;
     pthread_key_t per_thread;
 } shared = { .once = PTHREAD_ONCE_INIT };
@@ -46,6 +48,21 @@ static void thread_ends(void *arg)
     OPENSSL_thread_stop_ex(shared.library);
 }
 
+static void make_groups(void)
+{
+    static const int nids[KEY_TYPES] = {
+        [KEY_ECDSA_P256] = NID_X9_62_prime256v1,
+        [KEY_ECDSA_P384] = NID_secp384r1,
+        [KEY_ECDSA_P521] = NID_secp521r1,
+        [KEY_ECDSA_SECP256K1] = NID_secp256k1,
+    };
+
+    for (enum key_type t = KEY_ECDSA_P256; t <= KEY_ECDSA_SECP256K1; t++) {
+        shared.groups[t] = EC_GROUP_new_by_curve_name_ex(shared.library, NULL, nids[t]);
+        MUST(shared.groups[t] != NULL);
+    }
+}
+
 static void start(void)
 {
     uint8_t seed[32];
@@ -60,6 +77,7 @@ static void start(void)
     }
     shared.hmac = EVP_MAC_fetch(shared.library, "HMAC", NULL);
     MUST(shared.hmac != NULL);
+    make_groups();
     shared.secp256k1 = secp256k1_context_create(SECP256K1_CONTEXT_NONE);
     random_bytes(seed, sizeof(seed));
     MUST(secp256k1_context_randomize(shared.secp256k1, seed) == 1);
@@ -76,6 +94,13 @@ OSSL_LIB_CTX *crypto_library(void)
 {
     crypto_start();
     return shared.library;
+}
+
+const EC_GROUP *crypto_ec_group(enum key_type t)
+{
+    crypto_start();
+    MUST(t < KEY_TYPES && shared.groups[t] != NULL);
+    return shared.groups[t];
 }
 
 const EVP_MD *crypto_md(enum digest d)

@@ -5,11 +5,13 @@
  * A.3.1, RFC 8032 7.1, RFC 6979 A.2.5-7, the well-known secp256k1 vector of key 1, RFC 4231, RFC 2202, RFC 5869 A.1 and A.3, and
  * Project Wycheproof (RSA PKCS#1, PSS, OAEP, key wrap with padding, ECDSA and Ed25519 that must fail).
  */
+#include <openssl/x509.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
 #include "check.h"
+#include "keeper/crypto/inside_int.h"
 #include "keeper/crypto/key_int.h"
 #include "keeper/seal/memory_int.h"
 
@@ -700,6 +702,61 @@ static void pem_says_what_is_inside(void)
     buf_free(&pem);
 }
 
+/* What is written by hand is byte for byte what OpenSSL would write. */
+static void der_is_openssls(void)
+{
+    struct err err;
+    struct buf ours;
+
+    buf_init_secret(&ours, 8192);
+    for (enum key_type t = KEY_ED25519; t <= KEY_RSA_2048; t++) {
+        struct crypto_key *k = t == KEY_RSA_2048 ? rsa() : crypto_generate(t, 0, &err);
+        EVP_PKEY *pkey = crypto_pkey(k);
+        PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(pkey);
+        unsigned char *der = NULL;
+        int len = i2d_PUBKEY(pkey, &der);
+
+        ours.len = 0;
+        crypto_public_der(k, &ours);
+        CHECK(str_eq(buf_as_str(&ours), (struct str){ (char *)der, (size_t)len }));
+        OPENSSL_free(der);
+        der = NULL;
+        len = i2d_PKCS8_PRIV_KEY_INFO(info, &der);
+        ours.len = 0;
+        crypto_private_pkcs8(k, &ours);
+        CHECK(str_eq(buf_as_str(&ours), (struct str){ (char *)der, (size_t)len }));
+        OPENSSL_free(der);
+        if (t != KEY_ED25519) {
+            der = NULL;
+            len = i2d_PrivateKey(pkey, &der);
+            ours.len = 0;
+            crypto_der(k, DER_OWN, &ours);
+            CHECK(str_eq(buf_as_str(&ours), (struct str){ (char *)der, (size_t)len }));
+            OPENSSL_free(der);
+        }
+        PKCS8_PRIV_KEY_INFO_free(info);
+        EVP_PKEY_free(pkey);
+        crypto_unref(k);
+    }
+    buf_free(&ours);
+}
+
+/* PKCS#8 without the public half is another form: OpenSSL reads it, and the half is computed. */
+static void foreign_forms_are_read(void)
+{
+    struct err err;
+    struct crypto_key *k = crypto_from_secret(KEY_ECDSA_P256,
+        hex("3041020100301306072a8648ce3d020106082a8648ce3d030107042730250201010420c9afa9d845ba7516"
+            "6b5c215767b1d6934e50c3db36e89b127b8a622b120f6721"),
+        &err);
+    const struct signing how = { .digest = DIGEST_SHA256, .jws = true };
+
+    CHECK(k != NULL && crypto_self_test(k));
+    CHECK(k != NULL &&
+          crypto_verify(k, &how, hex(ecdsas[0].message), hex(ecdsas[0].signature), &err) == 1);
+    crypto_unref(k);
+}
+
 static void malformed_secrets_are_refused(void)
 {
     struct err err;
@@ -784,5 +841,6 @@ TESTS(CASE(digests_of_abc), CASE(hmacs_of_the_rfc), CASE(hkdf_of_the_rfc),
     CASE(rsa_pss_of_wycheproof), CASE(rsa_oaep_of_wycheproof), CASE(rsa_is_rebuilt_from_its_primes),
     CASE(key_wrap_of_wycheproof), CASE(keys_go_out_and_come_back),
     CASE(public_halves_verify_what_private_ones_sign), CASE(pem_says_what_is_inside),
-    CASE(malformed_secrets_are_refused), CASE(prehashed_input_has_the_length_of_its_hash),
-    CASE(numbers_come_in_decimal), CASE(names_are_vaults))
+    CASE(der_is_openssls), CASE(foreign_forms_are_read), CASE(malformed_secrets_are_refused),
+    CASE(prehashed_input_has_the_length_of_its_hash), CASE(numbers_come_in_decimal),
+    CASE(names_are_vaults))
