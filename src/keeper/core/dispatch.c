@@ -133,6 +133,7 @@ static bool asks_for_help(const struct request *r)
 static bool step_policy(struct call *call)
 {
     struct request *r = &call->r;
+    struct acl_question question;
     struct acl_answer answer = { 0 };
     struct str path = r->path;
     const char *why = NULL;
@@ -143,8 +144,12 @@ static bool step_policy(struct call *call)
         return true;
     if (r->op == OP_LIST && path.at[path.len - 1] == '/')
         path.len--;
-    if (!acl_permits(core_acl(r, r->who), path, r->op == OP_LIST, capability_needed(r), r->body,
-            r->wrap_ttl, &answer, &why)) {
+    question = (struct acl_question){ .path = path,
+        .list = r->op == OP_LIST,
+        .need = capability_needed(r),
+        .body = r->body,
+        .wrap_ttl = r->wrap_ttl };
+    if (!acl_permits(core_acl(r, r->who), &question, &answer, &why)) {
         reply_error(r, 403, "%s", permission_denied);
         return false;
     }

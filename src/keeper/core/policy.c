@@ -282,24 +282,24 @@ static bool wrapping_fits(const struct policy_rule *r, int64_t ttl)
     return r->max_wrapping_ttl == 0 || r->max_wrapping_ttl >= r->min_wrapping_ttl;
 }
 
-bool acl_permits(const struct acl *a, struct str path, bool list, unsigned need,
-    const struct value *body, int64_t wrap_ttl, struct acl_answer *out, const char **why)
+bool acl_permits(
+    const struct acl *a, const struct acl_question *q, struct acl_answer *out, const char **why)
 {
-    const struct policy_rule *r = a->root ? NULL : find(a, path, list);
+    const struct policy_rule *r = a->root ? NULL : find(a, q->path, q->list);
 
     MUST(a->finished);
     describe(a, r, out);
     if (a->root)
         return true;
-    if (r == NULL || r->can == CAN_DENY || (r->can & need) != need) {
+    if (r == NULL || r->can == CAN_DENY || (r->can & q->need) != q->need) {
         *why = r == NULL ? "no_rule" : r->can == CAN_DENY ? "deny" : "capability";
         return false;
     }
-    if (!wrapping_fits(r, wrap_ttl)) {
+    if (!wrapping_fits(r, q->wrap_ttl)) {
         *why = "wrapping_ttl";
         return false;
     }
-    if ((need & (CAN_CREATE | CAN_READ | CAN_UPDATE | CAN_PATCH)) != 0)
-        return policy_rule_takes_body(r, body, why);
+    if ((q->need & (CAN_CREATE | CAN_READ | CAN_UPDATE | CAN_PATCH)) != 0)
+        return policy_rule_takes_body(r, q->body, why);
     return true;
 }

@@ -54,9 +54,16 @@ struct acl_answer {
 };
 /* What may be done at the path, list: as LIST sees it. */
 void acl_look(const struct acl *a, struct str path, bool list, struct acl_answer *out);
-/* May this be done? need: the capabilities that must all be there. body: for allowed, denied and required parameters; may be NULL.
- * why: a word for the audit log. */
-bool acl_permits(const struct acl *a, struct str path, bool list, unsigned need,
-    const struct value *body, int64_t wrap_ttl, struct acl_answer *out, const char **why);
+
+struct acl_question {
+    struct str path;
+    bool list;
+    unsigned need;            /* capabilities that must all be there */
+    const struct value *body; /* for allowed, denied and required parameters; may be NULL */
+    int64_t wrap_ttl;         /* seconds; 0: none asked */
+};
+/* May this be done? why: a word for the audit log. */
+bool acl_permits(
+    const struct acl *a, const struct acl_question *q, struct acl_answer *out, const char **why);
 
 #endif

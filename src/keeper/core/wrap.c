@@ -124,6 +124,9 @@ static const struct token *wrapping_token(struct request *r)
 
 static bool caller_may(struct request *r)
 {
+    const struct acl_question question = {
+        .path = r->path, .need = CAN_UPDATE, .body = r->body, .wrap_ttl = r->wrap_ttl
+    };
     struct acl_answer can;
     const struct token *who;
     const char *why;
@@ -132,8 +135,7 @@ static bool caller_may(struct request *r)
     if (r->token.len == 0 || !field_text(r, "token", &text) || str_eq_secret(text, r->token))
         return true;
     who = token_check(r);
-    if (who != NULL &&
-        acl_permits(core_acl(r, who), r->path, false, CAN_UPDATE, r->body, r->wrap_ttl, &can, &why))
+    if (who != NULL && acl_permits(core_acl(r, who), &question, &can, &why))
         return true;
     reply_error(r, 403, "permission denied");
     return false;

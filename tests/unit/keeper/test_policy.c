@@ -187,7 +187,9 @@ static void root_may_everything(void)
 
     acl_add_root(a);
     acl_finish(a);
-    CHECK(acl_permits(a, STR("sys/raw/x"), false, CAN_DELETE | CAN_SUDO, NULL, 0, &out, &why));
+    CHECK(acl_permits(a,
+        &(struct acl_question){ .path = STR("sys/raw/x"), .need = CAN_DELETE | CAN_SUDO }, &out,
+        &why));
     CHECK(out.capabilities == CAN_ROOT);
     acl_free(a);
 }
@@ -220,9 +222,15 @@ static const char *ask(const struct acl *a, const char *body, int64_t wrap_ttl, 
     struct err err;
     struct acl_answer out;
     const char *why = "yes";
-    struct value *v = json_read(&arena, str_from(body), 1000, &err);
+    const struct acl_question q = {
+        .path = STR("p"),
+        .list = need == CAN_LIST,
+        .need = need,
+        .body = json_read(&arena, str_from(body), 1000, &err),
+        .wrap_ttl = wrap_ttl,
+    };
 
-    acl_permits(a, STR("p"), need == CAN_LIST, need, v, wrap_ttl, &out, &why);
+    acl_permits(a, &q, &out, &why);
     return why;
 }
 
@@ -284,9 +292,10 @@ static void parameters_are_looked_at(void)
 
 static void parameters_unite(void)
 {
-    struct acl *a = compile_json(
-        "[{\"path\":\"p\",\"capabilities\":[\"update\"],\"allowed_parameters\":{\"a\":[\"x\"],\"b\":[\"x\"]}},"
-        " {\"path\":\"p\",\"capabilities\":[\"update\"],\"allowed_parameters\":{\"a\":[\"y\"],\"b\":[]}}]");
+    struct acl *a = compile_json("[{\"path\":\"p\",\"capabilities\":[\"update\"],"
+                                 "\"allowed_parameters\":{\"a\":[\"x\"],\"b\":[\"x\"]}},"
+                                 " {\"path\":\"p\",\"capabilities\":[\"update\"],"
+                                 "\"allowed_parameters\":{\"a\":[\"y\"],\"b\":[]}}]");
 
     CHECK_STR(str_from(ask(a, "{\"a\":\"x\"}", 0, CAN_UPDATE)), "yes");
     CHECK_STR(str_from(ask(a, "{\"a\":\"y\"}", 0, CAN_UPDATE)), "yes");
@@ -326,18 +335,25 @@ static void approvals_are_not_waived(void)
     acl_free(a);
 }
 
+static bool may(const struct acl *a, const char *path, unsigned need, const char **why)
+{
+    struct acl_answer out;
+
+    return acl_permits(
+        a, &(struct acl_question){ .path = str_from(path), .need = need }, &out, why);
+}
+
 static void a_need_is_met_whole(void)
 {
     struct acl *a = compile("p: read,update\nq: deny");
-    struct acl_answer out;
     const char *why = "";
 
-    CHECK(acl_permits(a, STR("p"), false, CAN_READ, NULL, 0, &out, &why));
-    CHECK(!acl_permits(a, STR("p"), false, CAN_READ | CAN_SUDO, NULL, 0, &out, &why));
+    CHECK(may(a, "p", CAN_READ, &why));
+    CHECK(!may(a, "p", CAN_READ | CAN_SUDO, &why));
     CHECK_STR(str_from(why), "capability");
-    CHECK(!acl_permits(a, STR("q"), false, CAN_READ, NULL, 0, &out, &why));
+    CHECK(!may(a, "q", CAN_READ, &why));
     CHECK_STR(str_from(why), "deny");
-    CHECK(!acl_permits(a, STR("r"), false, CAN_READ, NULL, 0, &out, &why));
+    CHECK(!may(a, "r", CAN_READ, &why));
     CHECK_STR(str_from(why), "no_rule");
     acl_free(a);
 }
