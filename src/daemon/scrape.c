@@ -105,6 +105,26 @@ static void put_signers(struct metrics *m, const struct value *signers)
     }
 }
 
+static void put_api(struct metrics *m, const struct value *api)
+{
+    static const struct {
+        const char *member;
+        struct str reason;
+    } rows[] = {
+        { "turned_away", STR("too_many_connections") },
+        { "refused", STR("malformed") },
+        { "slow", STR("slow") },
+        { "dropped", STR("no_core") },
+    };
+
+    if (api == NULL)
+        return;
+    set(m, METRIC_KEEPER_API_CONNECTIONS, STR_NONE, (uint64_t)value_get_i64(api, "connections", 0));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        set(m, METRIC_KEEPER_API_REFUSED, rows[i].reason,
+            (uint64_t)value_get_i64(api, rows[i].member, 0));
+}
+
 static void put_observed(struct metrics *m, const struct value *v)
 {
     const struct value *audit = value_get(v, "audit");
@@ -121,6 +141,7 @@ static void put_observed(struct metrics *m, const struct value *v)
     set_known(m, METRIC_KEEPER_BACKUP, backups, "last_backup");
     set_known(m, METRIC_KEEPER_DRILL, backups, "last_proven_drill");
     set_known(m, METRIC_KEEPER_EXPIRY, v, "soonest_expiry");
+    put_api(m, value_get(v, "api"));
     put_signers(m, value_get(v, "signers"));
 }
 

@@ -76,6 +76,11 @@ enum metric_type {
         "Requests that the keeper answered with a status of 500 or more.") \
     M(KEEPER_QUEUE, "weir_keeper_queue_depth", GAUGE, "", \
         "Requests that the keeper has not answered yet.") \
+    M(KEEPER_API_CONNECTIONS, "weir_keeper_api_connections", GAUGE, "", \
+        "Open connections to the keeper's API.") \
+    M(KEEPER_API_REFUSED, "weir_keeper_api_refused_total", COUNTER, "reason", \
+        "What the keeper's API let in no further: too_many_connections; malformed (or past a " \
+        "limit of its requests); slow; no_core (or one with too much to do).") \
     M(KEEPER_TEST_OK, "weir_keeper_self_test_ok", GAUGE, "algorithm", \
         "1 when the algorithm passed its last self-test, which comes every 10 s.") \
     M(KEEPER_SIGNED, "weir_keeper_api_signatures_total", COUNTER, "algorithm,result", \

@@ -287,6 +287,27 @@ static void put_kept(struct core *c, struct arena *a, struct value *to)
         value_put_i64(a, to, "soonest_expiry", c->signers->soonest);
 }
 
+static struct value *api_value(const struct core *c, struct arena *a)
+{
+    static const struct {
+        const char *name;
+        enum keeper_count count;
+    } rows[] = {
+        { "connections", KEEPER_COUNT_OPEN },
+        { "bytes", KEEPER_COUNT_BYTES },
+        { "accepted", KEEPER_COUNT_ACCEPTED },
+        { "turned_away", KEEPER_COUNT_TURNED_AWAY },
+        { "refused", KEEPER_COUNT_REFUSED },
+        { "slow", KEEPER_COUNT_SLOW },
+        { "dropped", KEEPER_COUNT_DROPPED },
+    };
+    struct value *v = value_map(a);
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        value_put_i64(a, v, rows[i].name, (int64_t)c->api_counts[rows[i].count]);
+    return v;
+}
+
 void core_observe(struct core *c, struct arena *a, struct value *to)
 {
     const char *trouble = entries_trouble(c->entries);
@@ -299,6 +320,7 @@ void core_observe(struct core *c, struct arena *a, struct value *to)
     value_put_i64(a, to, "requests", (int64_t)c->counters.requests);
     value_put_i64(a, to, "requests_failed", (int64_t)c->counters.failed);
     value_put_i64(a, to, "requests_late", (int64_t)c->counters.late);
+    value_put(to, "api", api_value(c, a));
     value_put(to, "audit", audit_value(c, a));
     put_kept(c, a, to);
     put_memory(a, to);
