@@ -83,11 +83,13 @@ static const struct endpoint endpoints[] = {
 /* A certificate that was issued with a lease: its end is a revocation. */
 static void revoke(struct request *r, struct mount *m, const struct value *secret)
 {
+    struct mount *before = r->mount;
     int64_t when;
 
-    (void)m;
+    r->mount = m;
     pki_revoke_serial(r, value_get_text(secret, "serial_number", STR("")),
         value_get_text(secret, "issuer", STR("")), value_get_i64(secret, "expires", 0), &when);
+    r->mount = before;
 }
 
 static void tick(struct request *r, struct mount *m)

@@ -426,7 +426,9 @@ bool pki_build(struct request *r, const struct pki_wish *w, X509 *issuer, EVP_PK
     if (w->dns->n + w->emails->n + w->ips->n + w->uris->n + w->others->n > PKI_NAMES_MAX)
         reply_error(r, 400, "more than %d names in one certificate", PKI_NAMES_MAX);
     else if (x == NULL || !fill(x, w, issuer))
-        reply_error(r, 400, "a value of the certificate's subject or names cannot be encoded");
+        reply_error(r, 400,
+            "a value of the certificate's subject or names cannot be encoded (a common name has at most "
+            "64 characters, a country 2)");
     else if (!sign(x, w, signer) || (n = i2d_X509(x, &der)) <= 0)
         reply_error(r, 500, "error signing certificate");
     if (n > 0) {

@@ -3,6 +3,8 @@
  */
 #include "keeper/engines/pki_int.h"
 
+enum { CRL_EXPIRY_LEAST = 60 };
+
 static const struct pki_field url_fields[] = {
     { "crl_distribution_points", PKI_LIST, 0, "" },
     { "enable_templating", PKI_BOOL, 0, NULL },
@@ -211,6 +213,23 @@ void pki_config_read(struct request *r)
         reply_data(r, load(r, c));
 }
 
+/* A list that is always due would be signed anew for everybody who reads it. */
+static const char *crl_problem(const struct value *v)
+{
+    int64_t expiry = seconds_of(v, "expiry");
+
+    if (expiry < CRL_EXPIRY_LEAST)
+        return "expiry must be a minute at least";
+    if (value_get_bool(v, "auto_rebuild", false) &&
+        seconds_of(v, "auto_rebuild_grace_period") >= expiry)
+        return "auto_rebuild_grace_period must be shorter than expiry";
+    if (value_get_bool(v, "enable_delta", false) &&
+        (!value_get_bool(v, "auto_rebuild", false) ||
+            seconds_of(v, "delta_rebuild_interval") >= expiry))
+        return "enable_delta needs auto_rebuild, and a delta_rebuild_interval shorter than expiry";
+    return NULL;
+}
+
 void pki_config_write(struct request *r)
 {
     const struct config *c = config_named(param(r, "config"));
@@ -223,6 +242,10 @@ void pki_config_write(struct request *r)
     v = load(r, c);
     if (!pki_fields_read(r, c->fields, v) || (c->fields == url_fields && !pki_urls_ok(r, v)))
         return;
+    if (c->fields == crl_fields && crl_problem(v) != NULL) {
+        reply_error(r, 400, "%s", crl_problem(v));
+        return;
+    }
     if (value_get_bool(v, "cross_cluster_revocation", false) ||
         value_get_bool(v, "unified_crl", false)) {
         reply_error(r, 400, "there is one cluster: revocation across clusters cannot be enabled");

@@ -506,6 +506,12 @@ static void formats(void)
     CHECK_U64(core_call(&f, OP_READ, "pki/issuer/root/crl/der", NULL, NULL), 200);
     CHECK_U64(core_call(&f, OP_READ, "pki/cert/00:11", NULL, NULL), 404);
     CHECK_U64(core_call(&f, OP_WRITE, "pki/issue/web", NULL, "{}"), 403);
+    CHECK_U64(call(OP_WRITE, "pki/config/crl", "{\"expiry\":\"1s\"}"), 400);
+    CHECK_U64(call(OP_WRITE, "pki/config/crl", "{\"enable_delta\":true}"), 400);
+    CHECK_U64(call(OP_WRITE, "pki/config/crl",
+                  "{\"auto_rebuild\":true,\"auto_rebuild_grace_period\":\"100h\"}"),
+        400);
+    CHECK_U64(call(OP_WRITE, "pki/config/crl", "{\"expiry\":\"a while\"}"), 400);
     core_fixture_close(&f);
 }
 
