@@ -235,6 +235,7 @@ static int run_as_json(const struct command_line *line)
 static int choose_action(struct command_line *line, struct err *err)
 {
     const struct command *c = line->command;
+    const struct action *found = NULL;
     const char *word = line->nargs > 0 ? line->args[0] : "";
     const char *best = NULL;
     unsigned least = 3;
@@ -243,25 +244,26 @@ static int choose_action(struct command_line *line, struct err *err)
         unsigned d = str_distance(str_from(word), str_from(a->name));
 
         if (d == 0)
-            line->action = a;
+            found = a;
         if (d < least) {
             least = d;
             best = a->name;
         }
     }
-    if (line->action == NULL && best != NULL)
+    if (found == NULL && best != NULL)
         return err_set(err, ERR_CONFIG, "action_unknown",
             "weir %s cannot \"%s\"; did you mean \"weir %s %s\"?", c->name, word, c->name, best);
-    if (line->action == NULL)
+    if (found == NULL)
         return err_set(err, ERR_CONFIG, "action_unknown",
             "weir %s cannot \"%s\"; \"weir help %s\" lists what it can", c->name, word, c->name);
     line->nargs--;
     memmove(line->args, line->args + 1, line->nargs * sizeof(line->args[0]));
-    if (line->nargs < line->action->min_args || line->nargs > line->action->max_args)
+    if (line->nargs < found->min_args || line->nargs > found->max_args)
         return err_set(err, ERR_CONFIG,
-            line->nargs < line->action->min_args ? "argument_missing" : "argument_extra",
-            "usage: weir %s %s%s%s", c->name, line->action->name,
-            line->action->arguments[0] != '\0' ? " " : "", line->action->arguments);
+            line->nargs < found->min_args ? "argument_missing" : "argument_extra",
+            "usage: weir %s %s%s%s", c->name, found->name, found->arguments[0] != '\0' ? " " : "",
+            found->arguments);
+    line->action = found;
     return 0;
 }
 
@@ -275,6 +277,7 @@ static int run_action(struct command_line *line)
     }
     if (choose_action(line, &err) == -1)
         return command_fail(line, &err);
+    MUST(line->action != NULL);
     return line->action->run(line);
 }
 

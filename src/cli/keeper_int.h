@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "cli/client_int.h"
 
-enum { VALUE_MAX = 16 << 20 };
+#define VALUE_MAX ((size_t)16 << 20)
 
 struct keeper_question {
     const char *method; /* "GET", "PUT", "LIST" ... */

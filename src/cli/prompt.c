@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
@@ -29,25 +30,39 @@ bool can_prompt(void)
     return true;
 }
 
-/* A line of the terminal, not shown. */
+static volatile sig_atomic_t interrupted;
+
+static void note_interrupt(int sig)
+{
+    interrupted = sig;
+}
+
+/* A line of the terminal, not shown.  Ctrl-C ends the program, but not before the terminal shows again. */
 static bool read_hidden(int fd, const char *what, char *to, size_t room)
 {
+    struct sigaction note = { .sa_handler = note_interrupt };
+    struct sigaction before;
     struct termios shown;
     struct termios hidden;
     size_t len = 0;
-    ssize_t n;
 
     if (tcgetattr(fd, &shown) == -1)
         return false;
+    sigaction(SIGINT, &note, &before);
     hidden = shown;
     hidden.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK);
     hidden.c_lflag |= ECHONL;
     dprintf(STDERR_FILENO, "%s (not shown): ", what);
     tcsetattr(fd, TCSAFLUSH, &hidden);
-    while (len + 1 < room && (n = read(fd, to + len, 1)) == 1 && to[len] != '\n')
+    while (len + 1 < room && read(fd, to + len, 1) == 1 && to[len] != '\n')
         len++;
     tcsetattr(fd, TCSAFLUSH, &shown);
+    sigaction(SIGINT, &before, NULL);
     to[len] = '\0';
+    if (interrupted != 0) {
+        explicit_bzero(to, len);
+        raise(interrupted);
+    }
     return len > 0;
 }
 
@@ -120,7 +135,7 @@ int read_value(const char *what, struct buf *to, struct err *err)
 
 /* ---- base64 ---- */
 
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
 
 void put_base64(struct buf *to, struct str bytes)
 {
@@ -131,7 +146,7 @@ void put_base64(struct buf *to, struct str bytes)
         for (size_t k = 0; k < 3; k++)
             bits = bits << 8 | (k < n ? (unsigned char)bytes.at[i + k] : 0U);
         for (size_t k = 0; k < 4; k++)
-            buf_char(to, k <= n ? digits[bits >> (18 - 6 * k) & 63] : '=');
+            buf_char(to, digits[k <= n ? bits >> (18 - 6 * k) & 63 : 64]); /* the last fills up */
     }
 }
 
@@ -143,7 +158,8 @@ bool get_base64(struct str text, struct buf *to)
     while (text.len > 0 && text.at[text.len - 1] == '=')
         text.len--;
     for (size_t i = 0; i < text.len; i++) {
-        const char *at = text.at[i] != '\0' ? strchr(digits, text.at[i]) : NULL;
+        const char *at =
+            text.at[i] != '\0' && text.at[i] != '=' ? strchr(digits, text.at[i]) : NULL;
 
         if (at == NULL)
             return false;
