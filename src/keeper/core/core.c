@@ -416,6 +416,7 @@ void core_free(struct core *c)
     rekey_free(c->rekey);
     root_attempt_free(c->root_attempt);
     seals_free(c->seals);
+    tokens_forget(c);
     barrier_free(c->barrier);
     free(c->gates);
     free(c);
