@@ -31,6 +31,9 @@ static const struct endpoint endpoints[] = {
     { "issue/{role}", { NULL, NULL, pki_on_issue }, NULL, 0 },
     { "issuer/{issuer_ref}",
         { pki_issuer_read, NULL, pki_issuer_write, pki_issuer_delete, pki_issuer_patch }, NULL, 0 },
+    /* beyond Vault: its key is no longer its own; GET says what that would touch */
+    { "issuer/{issuer_ref}/compromised", { pki_issuer_blast, NULL, pki_issuer_compromised }, NULL,
+        ENDPOINT_SUDO | ENDPOINT_APPROVE },
     { "issuer/{issuer_ref}/crl", { pki_issuer_form }, NULL, ENDPOINT_OPEN },
     { "issuer/{issuer_ref}/crl/delta", { pki_issuer_form }, NULL, ENDPOINT_OPEN },
     { "issuer/{issuer_ref}/crl/delta/der", { pki_issuer_form }, NULL, ENDPOINT_OPEN },
@@ -97,6 +100,7 @@ static void tick(struct request *r, struct mount *m)
     (void)m;
     pki_crl_tick(r);
     pki_tidy_tick(r);
+    pki_incident_tick(r);
 }
 
 const struct engine engine_pki = {

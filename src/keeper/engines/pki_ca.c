@@ -449,7 +449,7 @@ void pki_on_sign_intermediate(struct request *r)
 
 /* ---- self-issued certificates (RFC 5280 section 6.1): a root's roll-over ---- */
 
-static struct value *subject_of(struct request *r, X509 *x)
+struct value *pki_subject_of(struct request *r, X509 *x)
 {
     X509_NAME *name = X509_get_subject_name(x);
     struct value *list = value_list(&r->arena);
@@ -497,7 +497,7 @@ void pki_on_sign_self_issued(struct request *r)
     else if (!is_self_issued_ca(x))
         reply_error(r, 400, "given certificate is not self-issued, or not a CA certificate");
     if (!refused(r)) {
-        w.subject = subject_of(r, x);
+        w.subject = pki_subject_of(r, x);
         w.pkey = X509_get0_pubkey(x);
         w.not_before = pki_time(X509_get0_notBefore(x));
         w.not_after = pki_time(X509_get0_notAfter(x));

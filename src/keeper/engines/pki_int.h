@@ -174,6 +174,9 @@ struct str pki_build_request(struct request *r, const struct pki_wish *w, EVP_PK
 /* A context that signs as asked; NULL: that cannot be. */
 EVP_MD_CTX *pki_signing(EVP_PKEY *key, int64_t bits, bool pss);
 
+/* A certificate's subject as pki_wish has it. */
+struct value *pki_subject_of(struct request *r, X509 *x);
+
 /* ---- what a request asks for: pki_params.c ---- */
 
 /* The fields that every certificate's request has, from the body: the lists, the subject (fields of `from`, a role, or the body when NULL). */
@@ -301,6 +304,20 @@ void pki_on_tidy(struct request *r);
 void pki_tidy_status(struct request *r);
 void pki_tidy_cancel(struct request *r);
 void pki_tidy_tick(struct request *r);
+
+/* ---- for incidents: pki_incident.c ---- */
+
+/* What the loss of an issuer's key touches, into `to` (MAP): issuer_id, issuer_name, serial_number, key_id, is_default, successor
+ * ("self-signed", "signed by its parent", "none"), certificates (how many are valid), serial_numbers (the first 1,000).
+ * False: reply_error() said that there is none. */
+bool pki_blast_radius(struct request *r, struct mount *m, struct str ref, struct value *to);
+/* The same, and does it in r->tx: revokes them and the issuer, and makes the successor: also successor_id (len 0: none). A
+ * successor with an RSA key takes its time: from a request that may be slow. False: reply_error(). */
+bool pki_compromise(
+    struct request *r, struct mount *m, struct str ref, struct str reason, struct value *to);
+void pki_incident_tick(struct request *r);
+void pki_issuer_blast(struct request *r);
+void pki_issuer_compromised(struct request *r);
 /* pki_observe.c: adds soonest_expiry. */
 void pki_observe(struct request *r, struct mount *m, struct value *to);
 

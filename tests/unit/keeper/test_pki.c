@@ -473,6 +473,79 @@ static void keeps_several_issuers(void)
     core_fixture_close(&f);
 }
 
+static void replaces_a_compromised_issuer(void)
+{
+    struct folder d = folder_make();
+    const char *serial;
+
+    open_with_root("\"key_type\":\"ec\"");
+    save(&d, "old.pem", core_text(&f, "data.certificate"));
+    role("web", "{\"allow_any_name\":true,\"key_type\":\"ec\"}");
+    issue("web", "{\"common_name\":\"a.example\"}");
+    save(&d, "a.pem", core_text(&f, "data.certificate"));
+    serial = text_of("data.serial_number");
+    CHECK_U64(call(OP_READ, "pki/issuer/root/compromised", NULL), 200);
+    CHECK_STR(core_text(&f, "data.certificates"), "1");
+    CHECK_STR(core_text(&f, "data.serial_numbers.0"), serial);
+    CHECK_STR(core_text(&f, "data.successor"), "self-signed");
+    CHECK_U64(call(OP_WRITE, "pki/issuer/root/compromised", "{}"), 400);
+    CHECK_U64(call(OP_WRITE, "pki/issuer/root/compromised", "{\"reason\":\"laptop stolen\"}"), 200);
+    /* Roles go on under the same name, and nothing verifies against the old one that was issued before. */
+    CHECK_U64(issue("web", "{\"common_name\":\"b.example\"}"), 200);
+    save(&d, "b.pem", core_text(&f, "data.certificate"));
+    CHECK_U64(core_call(&f, OP_READ, "pki/issuer/root/json", NULL, NULL), 200);
+    save(&d, "new.pem", core_text(&f, "data.certificate"));
+    CHECK(openssl(&d, "b.pem: OK", "verify -x509_strict -CAfile new.pem b.pem"));
+    CHECK(!says(&d, "a.pem: OK", "verify -CAfile new.pem a.pem"));
+    CHECK_U64(call(OP_READ, arena_printf(&f.arena, "pki/cert/%s", serial), NULL), 200);
+    CHECK(core_text(&f, "data.revocation_time").len > 1);
+    CHECK_U64(
+        core_call(&f, OP_READ,
+            arena_printf(&f.arena, "pki/issuer/%s/crl/pem", text_of("data.issuer_id")), NULL, NULL),
+        200);
+    save(&d, "crl.pem", f.raw);
+    CHECK(!says(&d, "a.pem: OK", "verify -crl_check -CAfile old.pem -CRLfile crl.pem a.pem"));
+    CHECK(printed(&d, "certificate revoked"));
+    core_fixture_close(&f);
+    folder_remove(&d);
+}
+
+static void an_intermediate_is_followed_by_another(void)
+{
+    struct folder d = folder_make();
+    const char *csr;
+
+    open_with_root("\"key_type\":\"ec\"");
+    save(&d, "ca.pem", core_text(&f, "data.certificate"));
+    CHECK_U64(call(OP_WRITE, "pki/intermediate/generate/internal",
+                  "{\"common_name\":\"Sub\",\"key_type\":\"ec\"}"),
+        200);
+    csr = quoted(core_text(&f, "data.csr"));
+    CHECK_U64(call(OP_WRITE, "pki/root/sign-intermediate",
+                  arena_printf(
+                      &f.arena, "{\"csr\":\"%s\",\"common_name\":\"Sub\",\"ttl\":\"400h\"}", csr)),
+        200);
+    CHECK_U64(call(OP_WRITE, "pki/intermediate/set-signed",
+                  arena_printf(&f.arena, "{\"certificate\":\"%s\"}",
+                      quoted(core_text(&f, "data.certificate")))),
+        200);
+    CHECK_U64(
+        call(OP_WRITE, arena_printf(&f.arena, "pki/issuer/%s", text_of("data.imported_issuers.0")),
+            "{\"issuer_name\":\"sub\"}"),
+        200);
+    role("web", "{\"allow_any_name\":true,\"key_type\":\"ec\",\"issuer_ref\":\"sub\"}");
+    CHECK_U64(issue("web", "{\"common_name\":\"a.example\",\"ttl\":\"1h\"}"), 200);
+    CHECK_U64(call(OP_WRITE, "pki/issuer/sub/compromised", "{\"reason\":\"why not\"}"), 200);
+    CHECK_STR(core_text(&f, "data.successor"), "signed by its parent");
+    CHECK_U64(issue("web", "{\"common_name\":\"a.example\",\"ttl\":\"1h\"}"), 200);
+    save(&d, "leaf.pem", core_text(&f, "data.certificate"));
+    save(&d, "sub.pem", core_text(&f, "data.issuing_ca"));
+    CHECK(openssl(
+        &d, "leaf.pem: OK", "verify -x509_strict -CAfile ca.pem -untrusted sub.pem leaf.pem"));
+    core_fixture_close(&f);
+    folder_remove(&d);
+}
+
 static void survives_a_restart(void)
 {
     open_with_root("\"key_type\":\"ec\"");
@@ -519,4 +592,5 @@ TESTS(CASE(issues_rsa), CASE(issues_ec), CASE(issues_ed25519), CASE(signs_with_p
     CASE(lets_in_what_the_role_names), CASE(signs_requests_within_the_role),
     CASE(signs_verbatim_but_never_an_authority), CASE(keeps_within_lifetimes),
     CASE(builds_a_chain_of_authorities), CASE(imports_what_openssl_made), CASE(revokes),
-    CASE(answers_ocsp), CASE(keeps_several_issuers), CASE(survives_a_restart), CASE(formats))
+    CASE(answers_ocsp), CASE(keeps_several_issuers), CASE(replaces_a_compromised_issuer),
+    CASE(an_intermediate_is_followed_by_another), CASE(survives_a_restart), CASE(formats))
