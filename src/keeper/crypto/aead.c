@@ -183,14 +183,16 @@ static int rsa(struct crypto_key *k, enum digest d, bool encrypts, struct str in
     struct err *err)
 {
     EVP_PKEY_CTX *c;
-    size_t n = RSA_BYTES_MOST;
-    uint8_t *out = (uint8_t *)buf_reserve(to, n);
+    uint8_t *out;
+    size_t n;
     bool ok;
 
     if (k->type < KEY_RSA_2048 || k->type > KEY_RSA_4096)
         return crypto_refuse(err, "crypto_input", "keys of this type do not encrypt");
     if (k->public_only && !encrypts)
         return crypto_refuse(err, "crypto_input", "there is no private key");
+    n = (size_t)EVP_PKEY_get_size(k->pkey);
+    out = (uint8_t *)buf_reserve(to, n);
     if (out == NULL)
         return too_long(err);
     c = oaep(k, d, encrypts);
