@@ -14,7 +14,7 @@
 #include "base/hash.h"
 #include "keeper/crypto/inside_int.h"
 
-enum { TAG = 16, NONCE_MOST = 24, RSA_BYTES_MOST = 512, WRAPPED_MOST = 16 * 1024 };
+enum { TAG = 16, NONCE_MOST = 24, WRAPPED_MOST = 16 * 1024 };
 
 static int unauthentic(struct err *err)
 {
