@@ -94,7 +94,7 @@ static void random_write(struct request *r)
     if (!encode(r, "base64", (struct str){ bytes, (size_t)n }, &out))
         return;
     value_put_text(&r->arena, data, "random_bytes", out);
-    reply_data(r, data);
+    transit_reply(r, data);
 }
 
 static void hash_write(struct request *r)
@@ -126,7 +126,7 @@ static void hash_write(struct request *r)
     if (!encode(r, "hex", (struct str){ (char *)sum, n }, &input))
         return;
     value_put_text(&r->arena, data, "sum", input);
-    reply_data(r, data);
+    transit_reply(r, data);
 }
 
 /* ---- settings of the mount ---- */
@@ -137,7 +137,7 @@ static void config_keys_read(struct request *r)
     struct value *data = value_map(&r->arena);
 
     value_put_bool(&r->arena, data, "disable_upsert", value_get_bool(row, "disable_upsert", false));
-    reply_data(r, data);
+    transit_reply(r, data);
 }
 
 static void config_keys_write(struct request *r)
@@ -160,7 +160,7 @@ static void cache_read(struct request *r)
     struct value *data = value_map(&r->arena);
 
     value_put_i64(&r->arena, data, "size", value_get_i64(row, "size", 0));
-    reply_data(r, data);
+    transit_reply(r, data);
 }
 
 static void cache_write(struct request *r)

@@ -191,7 +191,7 @@ void transit_csr(struct request *r)
     value_put_text(&r->arena, data, "name", param(r, "name"));
     value_put_text(&r->arena, data, "type", str_from(key_facts(k->type)->name));
     value_put_text(&r->arena, data, "csr", pem);
-    reply_data(r, data);
+    transit_reply(r, data);
 }
 
 /* ---- the chain ---- */

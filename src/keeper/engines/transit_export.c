@@ -144,7 +144,7 @@ static void reply_keys_of(struct request *r, const struct transit_key *k, struct
     value_put_text(&r->arena, data, "name", param(r, "name"));
     value_put_text(&r->arena, data, "type", str_from(key_facts(k->type)->name));
     value_put(data, "keys", keys);
-    reply_data(r, data);
+    transit_reply(r, data);
 }
 
 void transit_export(struct request *r)
@@ -305,7 +305,7 @@ void transit_backup(struct request *r)
     } else {
         value_put_text(&r->arena, data, "backup", encode_base64(&r->arena, buf_as_str(&json)));
         transit_key_put(&r->tx, r->mount, name, &k);
-        reply_data(r, data);
+        transit_reply(r, data);
     }
     buf_free(&json);
 }

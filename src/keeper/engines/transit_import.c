@@ -81,7 +81,7 @@ static void reply_wrapping_key(struct request *r, const struct crypto_key *k)
     buf_init(&pem, 4096);
     crypto_public_pem(k, &pem);
     value_put_text(&r->arena, data, "public_key", buf_as_str(&pem));
-    reply_data(r, data);
+    transit_reply(r, data);
     buf_free(&pem);
 }
 

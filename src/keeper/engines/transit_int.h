@@ -145,6 +145,8 @@ void transit_usage_flush(struct tx *t, const struct mount *m,
 
 /* The key of {name}; NULL: 400 with this sentence was said (or 404 when it is NULL). */
 const struct transit_key *transit_of(struct request *r, const char *missing);
+/* reply_data() of this engine. */
+void transit_reply(struct request *r, struct value *data);
 /* A key of the request's parameters is made in a worker when it takes long, then made(r, key, arg) goes on in the core. */
 void transit_generate(struct request *r, enum key_type t, int64_t key_size,
     void (*made)(struct request *r, struct crypto_key *key, void *arg), void *arg);

@@ -317,7 +317,7 @@ static void answer_batch(struct transit_job *j)
         value_add(results, one);
     }
     value_put(data, "batch_results", results);
-    reply_data(j->r, data);
+    transit_reply(j->r, data);
     if (j->refuses_batch)
         j->r->reply.status = batch_status(j);
     j->r->keep = true; /* a key that was made for it stays */
@@ -334,7 +334,7 @@ static void answer_one(struct transit_job *j)
     }
     data = value_map(&j->r->arena);
     j->answer(j, it, data);
-    reply_data(j->r, data);
+    transit_reply(j->r, data);
 }
 
 static void count_uses(const struct transit_job *j)

@@ -35,6 +35,19 @@ bool transit_is_usable(struct request *r, const struct transit_key *k)
     return !k->soft_deleted;
 }
 
+/* Newer Vaults say the kind of the mount too, and some clients insist on it. */
+static void say_kind(struct request *r)
+{
+    r->reply.top = value_map(&r->arena);
+    value_put_text(&r->arena, r->reply.top, "mount_type", STR("transit"));
+}
+
+void transit_reply(struct request *r, struct value *data)
+{
+    reply_data(r, data);
+    say_kind(r);
+}
+
 /* ---- making a key's secret ---- */
 
 struct making {
@@ -275,7 +288,7 @@ void transit_key_read(struct request *r)
         reply_error(r, 400, "this key does not use key derivation");
         return;
     }
-    reply_data(r, transit_describe(r, param(r, "name"), k, context));
+    transit_reply(r, transit_describe(r, param(r, "name"), k, context));
 }
 
 void transit_key_list(struct request *r)
@@ -289,6 +302,8 @@ void transit_key_list(struct request *r)
         return;
     reply_keys(r, entry_list(&r->tx, mount_path(r, "key/"), after,
                       limit > 0 && limit < UINT32_MAX ? (unsigned)limit : 0));
+    if (!refused(r))
+        say_kind(r);
 }
 
 /* ---- making ---- */
@@ -299,7 +314,7 @@ static void reply_key(struct request *r, struct str name)
     const struct transit_key *k = transit_key_get(&r->tx, r->mount, name);
 
     if (k != NULL)
-        reply_data(r, transit_describe(r, name, k, STR_NONE));
+        transit_reply(r, transit_describe(r, name, k, STR_NONE));
 }
 
 static bool rotation_period(struct request *r, int64_t *seconds)

@@ -46,7 +46,7 @@ void transit_versions_list(struct request *r)
                 describe(r, k, n, v));
     }
     value_put(data, "versions", versions);
-    reply_data(r, data);
+    transit_reply(r, data);
 }
 
 /* NULL: refused, and said. */
@@ -75,7 +75,7 @@ void transit_version_read(struct request *r)
 
     if (k == NULL || (v = version_of(r, k, &n)) == NULL)
         return;
-    reply_data(r, describe(r, k, n, v));
+    transit_reply(r, describe(r, k, n, v));
 }
 
 static enum transit_state state_named(struct str name)
@@ -136,5 +136,5 @@ void transit_version_write(struct request *r)
     v.reason = arena_printf(&r->arena, "%.*s", STR_ARG(reason));
     transit_version_put(&r->tx, r->mount, param(r, "name"), n, &v);
     crypto_unref(v.key);
-    reply_data(r, describe(r, found, n, &v));
+    transit_reply(r, describe(r, found, n, &v));
 }
