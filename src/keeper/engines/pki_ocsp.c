@@ -147,30 +147,74 @@ static bool fill(struct request *r, OCSP_BASICRESP *basic, const struct pki_issu
     return ok;
 }
 
-/* OCSP_basic_sign_ctx() would read the clock for producedAt: the same one, but not ours to choose. */
-static bool sign(OCSP_BASICRESP *basic, const struct pki_issuer *i, EVP_PKEY *key)
-{
-    struct str how = value_get_text(i->v, "revocation_signature_algorithm", STR(""));
-    EVP_MD_CTX *ctx = pki_signing(key, 0, how.len > 3 && str_ends(how, STR("PSS")));
-    bool ok = ctx != NULL && OCSP_basic_sign_ctx(basic, i->x509, ctx, NULL, OCSP_RESPID_KEY) == 1;
+/* What a signature needs, apart from the request: RSA takes long, and anybody may ask. */
+struct signing {
+    OCSP_BASICRESP *basic;
+    X509 *issuer;
+    EVP_PKEY *key;
+    bool pss;
+    bool ok;
+};
 
+static void sign(void *arg)
+{
+    struct signing *s = arg;
+    EVP_MD_CTX *ctx = pki_signing(s->key, 0, s->pss);
+
+    s->ok =
+        ctx != NULL && OCSP_basic_sign_ctx(s->basic, s->issuer, ctx, NULL, OCSP_RESPID_KEY) == 1;
     EVP_MD_CTX_free(ctx);
-    return ok;
+    ERR_clear_error();
+}
+
+static void is_signed(struct request *r, void *arg)
+{
+    struct signing *s = arg;
+
+    if (s->ok)
+        answer(r, OCSP_RESPONSE_STATUS_SUCCESSFUL, s->basic);
+    else
+        answer(r, OCSP_RESPONSE_STATUS_INTERNALERROR, NULL);
+    OCSP_BASICRESP_free(s->basic);
+    X509_free(s->issuer);
+    EVP_PKEY_free(s->key);
+}
+
+static void sign_and_answer(
+    struct request *r, const struct pki_issuer *i, EVP_PKEY *key, OCSP_BASICRESP *basic)
+{
+    struct signing *s = arena_calloc(&r->arena, 1, sizeof(*s));
+    struct str how = value_get_text(i->v, "revocation_signature_algorithm", STR(""));
+
+    X509_up_ref(i->x509);
+    EVP_PKEY_up_ref(key);
+    *s = (struct signing){ basic, i->x509, key, how.len > 3 && str_ends(how, STR("PSS")), false };
+    if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA) {
+        sign(s);
+        is_signed(r, s);
+    } else if (!request_work(r, sign, is_signed, s)) {
+        OCSP_BASICRESP_free(basic);
+        X509_free(i->x509);
+        EVP_PKEY_free(key);
+    }
 }
 
 static void respond(struct request *r, const struct pki_issuer *i, const struct value *ocsp,
     const struct pki_crl_rule *rule)
 {
     const struct pki_key *key = pki_key_by_id(r, i->key_id);
-    OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
+    OCSP_BASICRESP *basic;
 
-    if (key == NULL || (i->usage & USE_OCSP) == 0)
+    if (key == NULL || (i->usage & USE_OCSP) == 0) {
         answer(r, OCSP_RESPONSE_STATUS_UNAUTHORIZED, NULL);
-    else if (basic == NULL || !fill(r, basic, i, ocsp, rule->ocsp_expiry) ||
-             !sign(basic, i, key->pkey))
-        answer(r, OCSP_RESPONSE_STATUS_INTERNALERROR, NULL);
-    else
-        answer(r, OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
+        return;
+    }
+    basic = OCSP_BASICRESP_new();
+    if (basic != NULL && fill(r, basic, i, ocsp, rule->ocsp_expiry)) {
+        sign_and_answer(r, i, key->pkey, basic);
+        return;
+    }
+    answer(r, OCSP_RESPONSE_STATUS_INTERNALERROR, NULL);
     OCSP_BASICRESP_free(basic);
 }
 
