@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bug.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "daemon/hands.h"
@@ -159,6 +160,7 @@ struct hands *hands_fetch(struct control *c, const struct run_spec *spec, const 
 {
     struct fetched *f = xcalloc(1, sizeof(*f));
 
+    MUST(spec->nwishes <= PROCESS_VALUES_MAX); /* the blueprint was checked */
     f->control = c;
     arena_init(&f->arena, 1024);
     f->service = arena_strdup(&f->arena, service);

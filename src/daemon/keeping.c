@@ -185,7 +185,7 @@ void keeping_changed(struct keeping *k, struct str body)
 
     arena_init(&arena, 4096);
     v = value_decode(&arena, body, ANSWER_NODES);
-    if (value_get(v, "sealed") != NULL || value_get(v, "initialized") != NULL)
+    if (value_get(v, "state") != NULL)
         look(&k->look);
     if (value_get(v, "certificate") != NULL &&
         c->live != NULL) /* renewed: the edge is to have it */

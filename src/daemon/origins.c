@@ -143,6 +143,9 @@ static void want(struct origins *o, const struct service *s, unsigned index)
 
     if (i != NULL) {
         i->next = true;
+        if (i->state == INSTANCE_WAITING &&
+            i->said != NULL) /* for the keeper, which may be open now */
+            instance_start(i);
         if (i->later == NULL) { /* the same but perhaps for its timeouts */
             run_spec_free(i->spec);
             i->spec = spec;

@@ -336,6 +336,10 @@ static void upkeep(struct timer *t)
 {
     struct control *c = list_item(t, struct control, upkeep);
 
+    if (c->applying != NULL) { /* it may have looked before what is to be looked at */
+        timer_set(c->loop, &c->upkeep, loop_now(c->loop) + UPKEEP_LEAST);
+        return;
+    }
     if (c->live != NULL && c->applying == NULL && !c->draining) {
         struct apply_request same = { .path = c->live->path,
             .environment = c->live->environment,

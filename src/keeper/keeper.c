@@ -202,6 +202,17 @@ void keeper_give_unseal_key(struct keeper *k, int fd)
     core_give_unseal_key(k->core, fd);
 }
 
+static void tell_changed(void *arg, const struct value *what)
+{
+    struct buf b;
+
+    buf_init(&b, CHANNEL_BODY_MAX);
+    value_encode(what, &b);
+    if (!b.over)
+        say(arg, KEEPER_CHANGED, 0, buf_as_str(&b));
+    buf_free(&b);
+}
+
 /* ---- control ---- */
 
 static void on_forget(struct channel *c, struct message *m, void *arg)
@@ -340,6 +351,7 @@ struct keeper *keeper_new(struct loop *l)
     k->tools = key_tools_new();
     k->core = core_new(l);
     core_on_tls_key(k->core, take_tls_key, k);
+    core_on_change(k->core, tell_changed, k);
     list_init(&k->edges);
     return k;
 }

@@ -21,8 +21,8 @@
  *                      KEEPER_HANDED       one descriptor: a sealed memfd with the value; text: what stands at `tell`
  *                      KEEPER_NOT_HANDED   sentence, text
  *                      KEEPER_OBSERVED     value {sealed, initialized, ... health and counters}
- *                      KEEPER_CHANGED      value {certificate: name, chain, key_id} and the like: something control
- *                                          must pass on to the edge without having asked
+ *                      KEEPER_CHANGED      value {state: "open" or "sealed"}, or {certificate: serial number}: one that the
+ *                                          keeper issued is no longer good, control is to ask for another
  * Over links:
  *   api -> core        KEEPER_REQUEST      struct keeper_request below
  *   core -> api        KEEPER_RESPONSE     status u16 | kind u8 | 0 u8 | content type length u32 | content type | body:

@@ -9,7 +9,7 @@
 #define PROBLEM(r, n, id, ...) problem_add((r)->problems, node_place(n), false, id, __VA_ARGS__)
 #define WARNING(r, n, id, ...) problem_add((r)->problems, node_place(n), true, id, __VA_ARGS__)
 
-enum { HOUR = 3600 * 1000, SECRET_PATH_MAX = 512 };
+enum { HOUR = 3600 * 1000, SECRET_PATH_MAX = 512, HANDED_MAX = 16 /* to a process */ };
 
 void finish_key(struct reading *r, const struct node *n, void *base)
 {
@@ -104,6 +104,9 @@ static void check_run(struct reading *r, struct blueprint *b, struct service *s)
         needs_keeper(r, b, node_on_way(n, "secrets", NULL));
     if (s->run.token.on)
         needs_keeper(r, b, node_on_way(n, "token", NULL));
+    if (s->run.nsecrets + s->run.token.on > HANDED_MAX)
+        PROBLEM(r, node_on_way(n, "secrets", NULL), "blueprint_secrets_many",
+            "a process is handed at most %d secrets, its token among them", HANDED_MAX);
     for (size_t i = 0; i < s->run.nsecrets; i++) {
         struct run_secret *wish = &s->run.secrets[i];
         const struct node *at = node_on_way(n, "secrets", wish->variable.at, NULL);

@@ -114,6 +114,7 @@ static void finish_sealing(struct core *c)
     backups_forget(c);
     c->records = 0;
     c->state = CORE_SEALED;
+    core_tell(c, "state", STR("sealed"));
     calls_let_go(c);
 }
 
@@ -163,6 +164,7 @@ bool core_open(struct core *c, const char **why)
     if (mounts_load(c) && quotas_load(c) && audit_start(c->audit, why)) {
         barrier_derive(c->barrier, "cluster id", c->cluster_id);
         c->state = CORE_OPEN;
+        core_tell(c, "state", STR("open"));
         c->stale = false;
         c->opened = core_wall(c) / 1000;
         return true;

@@ -46,6 +46,11 @@ void core_order(
 /* Who signs TLS takes the keys of certificates that the core issues for the edge (PEM, PKCS#8). */
 void core_on_tls_key(struct core *c, bool (*take)(void *arg, struct str pem), void *arg);
 
+/* Control is told of changes it did not ask for: KEEPER_CHANGED. */
+void core_on_change(struct core *c, void (*tell)(void *arg, const struct value *what), void *arg);
+/* {what: name}: "state" with "open" or "sealed"; "certificate" with the serial number of one that is no longer good. */
+void core_tell(struct core *c, const char *what, struct str name);
+
 bool core_is_sealed(const struct core *c);
 bool core_is_initialized(const struct core *c);
 struct loop *core_loop(struct core *c);

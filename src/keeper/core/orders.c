@@ -95,6 +95,26 @@ void core_on_tls_key(struct core *c, bool (*take)(void *arg, struct str pem), vo
     c->tls_key_arg = arg;
 }
 
+void core_on_change(struct core *c, void (*tell)(void *arg, const struct value *what), void *arg)
+{
+    c->tell_change = tell;
+    c->change_arg = arg;
+}
+
+void core_tell(struct core *c, const char *what, struct str name)
+{
+    struct arena a;
+    struct value *v;
+
+    if (c->tell_change == NULL)
+        return;
+    arena_init(&a, 512);
+    v = value_map(&a);
+    value_put_text(&a, v, what, name);
+    c->tell_change(c->change_arg, v);
+    arena_free(&a);
+}
+
 /* ---- orders ---- */
 
 struct order {

@@ -73,6 +73,16 @@ static bool authority(struct request *r)
 
 /* ---- issuing ---- */
 
+/* Which authority issues now: another one than before means that the old one is not trusted any more. */
+static struct str authority_now(struct request *r)
+{
+    struct request *in = managed_ask(r, OP_READ, STR("weir-pki/config/issuers"), NULL, NULL);
+    struct str id = arena_str(&r->arena, value_get_text(in->reply.data, "default", STR("")));
+
+    request_free(in);
+    return id;
+}
+
 static bool is_ip(struct str host)
 {
     bool digits = true;
@@ -133,6 +143,7 @@ static struct value *issue(struct request *r, const struct wish *w)
         value_put_text(a, kept, "chain", chain_of(r, data));
         value_put_text(a, kept, "key", value_get_text(data, "private_key", STR("")));
         value_put_text(a, kept, "serial", value_get_text(data, "serial_number", STR("")));
+        value_put_text(a, kept, "authority", authority_now(r));
         value_put_i64(a, kept, "made", r->now / 1000);
         value_put_i64(a, kept, "expires", value_get_i64(data, "expiration", 0));
     }
@@ -162,7 +173,9 @@ static bool is_revoked(struct request *r, struct str serial)
 static bool is_good(struct request *r, const struct value *kept, const struct wish *w)
 {
     return kept != NULL && value_equal(value_get(kept, "hosts"), w->hosts) &&
-           value_get_i64(kept, "ttl", 0) == w->ttl && r->now / 1000 < renew_at(kept) &&
+           value_get_i64(kept, "ttl", 0) == w->ttl &&
+           str_eq(value_get_text(kept, "authority", STR("")), authority_now(r)) &&
+           r->now / 1000 < renew_at(kept) &&
            !is_revoked(r, value_get_text(kept, "serial", STR("")));
 }
 
