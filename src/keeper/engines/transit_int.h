@@ -125,12 +125,13 @@ void transit_each(struct tx *t, const struct mount *m,
         const struct transit_version *v),
     void *arg);
 /*
- * Marks a version (0: all that have a secret) compromised, for r's time and `reason`, and makes a new one if the latest is among them and
- * the key may be rotated.  In r->tx; RSA keys take their time: from a worker's done() or a request that may be slow.
- * False: there is no such key or version, or no new one could be made (err says why).
+ * Marks a version (0: all that have a secret) compromised, for r's time and `reason`, and puts a new one if the latest is among
+ * them and the key may be rotated.  In r->tx.  fresh: the new version's key, of the same type (a reference is taken), made in a
+ * worker where crypto_is_slow(); NULL: it is made here.  False: there is no such key or version, or no new one could be
+ * made (err says why).
  */
 bool transit_compromise(struct request *r, const struct mount *m, struct str name, uint32_t version,
-    struct str reason, struct err *err);
+    struct str reason, struct crypto_key *fresh, struct err *err);
 
 /* ---- transit_use.c ---- */
 

@@ -519,12 +519,27 @@ static bool mark_compromised(
     return true;
 }
 
+/* The new version of a key whose latest one is compromised. */
+static bool replace(struct request *r, const struct mount *m, struct str name,
+    struct transit_key *k, struct crypto_key *fresh, struct err *err)
+{
+    if (fresh != NULL && crypto_type(fresh) != k->type) {
+        err_set(err, ERR_CONFIG, "transit_key", "the new version is of another type");
+        return false;
+    }
+    fresh = fresh != NULL ? crypto_ref(fresh) : crypto_generate(k->type, (size_t)k->key_size, err);
+    if (fresh == NULL)
+        return false;
+    transit_version_add(&r->tx, m, name, k, fresh, r->now, TRANSIT_AT_ONCE);
+    crypto_unref(fresh);
+    return true;
+}
+
 bool transit_compromise(struct request *r, const struct mount *m, struct str name, uint32_t version,
-    struct str reason, struct err *err)
+    struct str reason, struct crypto_key *fresh, struct err *err)
 {
     const struct transit_key *found = transit_key_get(&r->tx, m, name);
     struct transit_key k;
-    struct crypto_key *fresh;
     bool any = false;
     uint32_t first;
     uint32_t last;
@@ -542,12 +557,7 @@ bool transit_compromise(struct request *r, const struct mount *m, struct str nam
         err_set(err, ERR_CONFIG, "transit_version", "key %.*s has no such version", STR_ARG(name));
         return false;
     }
-    if (k.latest > last || (k.imported && !k.allow_rotation))
+    if (k.latest < first || k.latest > last || (k.imported && !k.allow_rotation))
         return true;
-    fresh = crypto_generate(k.type, (size_t)k.key_size, err);
-    if (fresh == NULL)
-        return false;
-    transit_version_add(&r->tx, m, name, &k, fresh, r->now, TRANSIT_AT_ONCE);
-    crypto_unref(fresh);
-    return true;
+    return replace(r, m, name, &k, fresh, err);
 }
