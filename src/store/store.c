@@ -75,20 +75,17 @@ struct store {
 
 static int fail(struct store *s, struct err *err)
 {
-    int code = sqlite3_errcode(s->db);
+    int code = sqlite3_errcode(s->db) & 0xff;
     const char *id = "store_io";
     enum err_kind kind = ERR_SYSTEM;
 
     errno = sqlite3_system_errno(s->db);
-    if (code == SQLITE_FULL) {
-        id = "store_full";
+    if (code == SQLITE_FULL)
         errno = ENOSPC;
-    } else if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) {
+    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) {
         id = "store_corrupt";
         kind = ERR_PEER; /* no errno to tell */
-    } else if ((code == SQLITE_IOERR || code == SQLITE_CANTOPEN) && errno == EFBIG) {
-        id = "store_full"; /* a limit on the file's size */
-    } else if (errno == ENOSPC || errno == EDQUOT) {
+    } else if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) {
         id = "store_full";
     }
     if (errno == 0)

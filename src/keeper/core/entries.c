@@ -73,15 +73,18 @@ void entries_fail_from(struct entries *e, struct batch *first, const char *why)
     if (first == NULL)
         return;
     from = first->number;
-    for (struct list *at = &first->link; at != &e->batches;) {
+    e->quiet = 0;
+    list_each (at, after, &e->batches) {
         struct batch *b = list_item(at, struct batch, link);
 
-        at = at->next;
+        if (b->number < from) {
+            e->quiet = b->number;
+            continue;
+        }
         keyring = keyring || b->keyring;
         batch_free(e, b);
     }
     note_failed(e, from, e->number);
-    e->quiet = oldest(e) != NULL ? list_item(e->batches.prev, struct batch, link)->number : 0;
     cache_drop_all(&e->cache);
     names_drop_all(&e->names);
     e->generation++;

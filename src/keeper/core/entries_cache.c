@@ -123,8 +123,8 @@ static void count(struct cache *c, struct cached *it)
     c->bytes += it->size;
 }
 
-struct cached *cache_set(struct cache *c, struct str path, uint64_t hash, bool there, char *data,
-    size_t len, int64_t due, uint64_t batch)
+struct cached *cache_set(
+    struct cache *c, struct str path, uint64_t hash, const struct contents *now, uint64_t batch)
 {
     struct cached *it = cache_find(c, path, hash);
 
@@ -142,16 +142,21 @@ struct cached *cache_set(struct cache *c, struct str path, uint64_t hash, bool t
         c->n++;
     }
     wipe(c, it);
-    it->there = there;
-    it->data = data;
-    it->len = len;
-    it->due = due;
+    it->there = now->there;
+    it->data = now->data;
+    it->len = now->len;
+    it->due = now->due;
     it->batch = batch;
     it->pinned = batch > 0;
     list_remove(&it->place);
     list_append(batch > 0 ? &c->pinned : &c->used, &it->place);
     count(c, it);
     return it;
+}
+
+void cache_set_gone(struct cache *c, struct str path, uint64_t hash, uint64_t batch)
+{
+    cache_set(c, path, hash, &(struct contents){ .there = false }, batch);
 }
 
 void cache_set_object(
@@ -189,6 +194,9 @@ void cache_drop_all(struct cache *c)
 
 void cache_evict(struct cache *c, size_t most)
 {
-    while ((c->bytes > most || most == 0) && !list_empty(&c->used))
-        drop(c, list_item(c->used.next, struct cached, place));
+    list_each (at, after, &c->used) {
+        if (c->bytes <= most && most > 0)
+            return;
+        drop(c, list_item(at, struct cached, place));
+    }
 }

@@ -145,9 +145,17 @@ struct str row_path(struct entries *e, const struct row *r, struct arena *a);
 void cache_init(struct cache *c);
 void cache_free(struct cache *c);
 struct cached *cache_find(struct cache *c, struct str path, uint64_t hash);
-/* Takes data, which was malloc'd; batch 0: as the store has it. */
-struct cached *cache_set(struct cache *c, struct str path, uint64_t hash, bool there, char *data,
-    size_t len, int64_t due, uint64_t batch);
+struct contents {
+    bool there;
+    char *data; /* malloc'd */
+    size_t len;
+    int64_t due;
+};
+/* Takes the data; batch 0: as the store has it. */
+struct cached *cache_set(
+    struct cache *c, struct str path, uint64_t hash, const struct contents *now, uint64_t batch);
+/* It is gone, as of that batch. */
+void cache_set_gone(struct cache *c, struct str path, uint64_t hash, uint64_t batch);
 void cache_set_object(
     struct cache *c, struct cached *it, void *object, const struct entry_class *class);
 void cache_settle(struct cache *c, uint64_t durable);

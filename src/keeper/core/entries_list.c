@@ -35,7 +35,7 @@ static void pages_begin(struct entries *e, struct page *p, struct str folder, ui
     memset(p, 0, sizeof(*p));
     p->most = most;
     barrier_blind(e->barrier, folder, p->question);
-    put_u32(p->question + 2 * STORE_ID, most);
+    put_u32(p->question + (size_t)2 * STORE_ID, most);
 }
 
 /* The next page; false: there is none, or the transaction fails. Its rows are valid until the store is asked again. */
@@ -387,7 +387,7 @@ static int due_of_store(
         result = READ_CORRUPT;
     for (uint32_t i = 0; i < n && result == READ_OK; i++) {
         struct row r;
-        struct str path = STR_NONE;
+        struct str path;
 
         if (!wire_take_row(&answer, &r) || (path = row_path(t->entries, &r, t->arena)).len == 0)
             result = READ_CORRUPT;

@@ -190,8 +190,11 @@ struct listing *names_find(struct names_cache *c, struct str folder)
 
 static void make_room(struct names_cache *c)
 {
-    while (c->n > 0 && (c->n >= LISTINGS_MOST || c->bytes > BYTES_MOST))
-        drop(c, list_item(c->listings.next, struct listing, place));
+    list_each (at, after, &c->listings) {
+        if (c->n < LISTINGS_MOST && c->bytes <= BYTES_MOST)
+            return;
+        drop(c, list_item(at, struct listing, place));
+    }
 }
 
 void names_keep(struct names_cache *c, struct str folder, const struct str *names, size_t n)

@@ -73,7 +73,7 @@ bool entries_is_plain_row(struct entries *e, const struct row *r, const char *na
 
     MUST(len + 1 < sizeof(path));
     path[0] = PLAIN;
-    memcpy(path + 1, name, len);
+    memcpy(path + 1, name, len + 1);
     id_of(e, (struct str){ path, len + 1 }, id);
     return memcmp(id, r->id, STORE_ID) == 0;
 }
@@ -234,7 +234,7 @@ enum read_result scratch_ask(struct scratch *s, uint16_t type, struct str body, 
     if (type == STORE_GET && body.len == STORE_ID) {
         get_row(s, (const uint8_t *)body.at);
     } else if (type == STORE_LIST && body.len == 2 * STORE_ID + 4) {
-        rest = (struct str){ body.at + 2 * STORE_ID, 4 };
+        rest = (struct str){ body.at + (size_t)2 * STORE_ID, 4 };
         wire_take_u32(&rest, &most);
         list_rows(s, (const uint8_t *)body.at, most);
     } else {

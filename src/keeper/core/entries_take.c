@@ -17,28 +17,34 @@ enum { ROWS_A_LOOK = 64, LOOKED_AT = 8 };
 
 /* ---- the batch ---- */
 
-struct batch *batch_open(struct entries *e, size_t bytes)
-{
-    struct batch *b =
-        list_empty(&e->batches) ? NULL : list_item(e->batches.prev, struct batch, link);
-
-    if (b != NULL && !b->closed && b->bytes.len + bytes > BATCH_BYTES && b->count > 0)
-        b->closed = true;
-    if (b == NULL || b->closed) {
-        b = xcalloc(1, sizeof(*b));
-        b->number = ++e->number;
-        buf_init(&b->bytes, STORE_MESSAGE_MAX);
-        wire_put_u64(&b->bytes, e->generation);
-        wire_put_u32(&b->bytes, 0);
-        list_append(&e->batches, &b->link);
-        e->stats.waiting++;
-    }
-    return b;
-}
-
 static struct batch *newest(struct entries *e)
 {
     return list_item(e->batches.prev, struct batch, link);
+}
+
+static struct batch *batch_begin(struct entries *e)
+{
+    struct batch *b = xcalloc(1, sizeof(*b));
+
+    b->number = ++e->number;
+    buf_init(&b->bytes, STORE_MESSAGE_MAX);
+    wire_put_u64(&b->bytes, e->generation);
+    wire_put_u32(&b->bytes, 0);
+    list_append(&e->batches, &b->link);
+    e->stats.waiting++;
+    return b;
+}
+
+struct batch *batch_open(struct entries *e, size_t bytes)
+{
+    struct batch *b;
+
+    if (list_empty(&e->batches))
+        return batch_begin(e);
+    b = newest(e);
+    if (b->count > 0 && b->bytes.len + bytes > BATCH_BYTES)
+        b->closed = true;
+    return b->closed ? batch_begin(e) : b;
 }
 
 void batch_add(struct entries *e, enum change_kind kind, const struct row *r)
@@ -204,7 +210,7 @@ static void remove_emptied(struct tx *t, struct str folder, uint64_t number)
         if (!is_emptied(e, folder, hash, t->arena))
             return;
         batch_delete(e, folder);
-        cache_set(&e->cache, folder, hash, false, NULL, 0, 0, number);
+        cache_set_gone(&e->cache, folder, hash, number);
         names_change(&e->names, folder, false);
         folder = folder_of(folder);
     }
@@ -281,7 +287,9 @@ static void take_put(struct entries *e, struct pending *p, struct batch *b)
     char *data = p->data.len > 0 ? memcpy(xmalloc(p->data.len), p->data.at, p->data.len) : NULL;
 
     batch_put(e, p->path, p->data, p->due);
-    c = cache_set(&e->cache, p->path, p->hash, true, data, p->data.len, p->due, b->number);
+    c = cache_set(&e->cache, p->path, p->hash,
+        &(struct contents){ .there = true, .data = data, .len = p->data.len, .due = p->due },
+        b->number);
     if (p->path.at[0] != PLAIN)
         names_change(&e->names, p->path, true);
     if (p->object != NULL)
@@ -311,7 +319,7 @@ uint64_t tx_take(struct tx *t)
             take_put(e, p, b);
         } else if (!is_folder(p->path)) {
             batch_delete(e, p->path);
-            cache_set(&e->cache, p->path, p->hash, false, NULL, 0, 0, b->number);
+            cache_set_gone(&e->cache, p->path, p->hash, b->number);
             names_change(&e->names, p->path, false);
         }
     }

@@ -67,7 +67,7 @@ void folder_id_of(struct entries *e, struct str path, uint8_t id[STORE_ID])
 struct str entry_path(struct tx *t, const char *fmt, ...)
 {
     char small[512];
-    char *to = small;
+    char *to;
     va_list ap;
     va_list again;
     int n;
@@ -257,7 +257,8 @@ static struct cached *load_from_store(struct tx *t, struct str path, uint64_t ha
         tx_fail(t, result);
         return NULL;
     }
-    return cache_set(&e->cache, path, hash, n == 1, data, len, row.due, 0);
+    return cache_set(&e->cache, path, hash,
+        &(struct contents){ .there = n == 1, .data = data, .len = len, .due = row.due }, 0);
 }
 
 struct cached *tx_load(struct tx *t, struct str path, uint64_t hash)

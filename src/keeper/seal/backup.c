@@ -72,12 +72,12 @@ void store_root_seed(const struct barrier *b, uint8_t seed[32])
     barrier_derive(b, "store root", seed);
 }
 
-void store_root_public(const struct barrier *b, uint8_t public[32])
+void store_root_public(const struct barrier *b, uint8_t pub[32])
 {
     uint8_t *keys = secret_alloc(32 + crypto_sign_SECRETKEYBYTES);
 
     store_root_seed(b, keys);
-    crypto_sign_seed_keypair(public, keys + 32, keys);
+    crypto_sign_seed_keypair(pub, keys + 32, keys);
     secret_free(keys);
 }
 
@@ -127,10 +127,10 @@ static struct making *begin(struct request *r, const uint8_t *recipients, unsign
     struct inventory *inventory;
     struct backup_writer *writer;
     struct making *m;
-    uint8_t public[32];
+    uint8_t pub[32];
 
-    store_root_public(c->barrier, public);
-    writer = backup_writer_new(recipients, n, public, r->now);
+    store_root_public(c->barrier, pub);
+    writer = backup_writer_new(recipients, n, pub, r->now);
     if (writer == NULL) {
         reply_error(r, 400, "a recipient is no X25519 public key");
         return NULL;

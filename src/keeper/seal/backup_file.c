@@ -189,11 +189,11 @@ void backup_writer_add(struct backup_writer *w, enum backup_record kind, struct 
 void backup_writer_end(struct backup_writer *w, struct str manifest, const uint8_t seed[BACKUP_KEY])
 {
     uint8_t *secret = secret_alloc(crypto_sign_SECRETKEYBYTES);
-    uint8_t public[crypto_sign_PUBLICKEYBYTES];
+    uint8_t pub[crypto_sign_PUBLICKEYBYTES];
     uint8_t signature[BACKUP_SIGNATURE];
     uint8_t digest[64];
 
-    crypto_sign_seed_keypair(public, secret, seed);
+    crypto_sign_seed_keypair(pub, secret, seed);
     signed_digest(w->header, manifest, digest);
     crypto_sign_detached(signature, NULL, digest, sizeof(digest), secret);
     secret_free(secret);
@@ -266,18 +266,17 @@ static bool damaged(struct err *err)
 static bool open_box(
     const struct backup_reader *r, const struct value *recipients, uint8_t *file_key)
 {
-    uint8_t public[BACKUP_KEY];
+    uint8_t pub[BACKUP_KEY];
 
-    if (crypto_scalarmult_base(public, r->key) != 0)
+    if (crypto_scalarmult_base(pub, r->key) != 0)
         return false;
     value_each(it, recipients)
     {
         struct str to = value_get_text(it, "key", STR_NONE);
         struct str box = value_get_text(it, "box", STR_NONE);
 
-        if (to.len == BACKUP_KEY && box.len == BOX && memcmp(to.at, public, BACKUP_KEY) == 0)
-            return crypto_box_seal_open(file_key, (const uint8_t *)box.at, BOX, public, r->key) ==
-                   0;
+        if (to.len == BACKUP_KEY && box.len == BOX && memcmp(to.at, pub, BACKUP_KEY) == 0)
+            return crypto_box_seal_open(file_key, (const uint8_t *)box.at, BOX, pub, r->key) == 0;
     }
     return false;
 }

@@ -65,6 +65,6 @@ void making_free(struct core *c, struct making *m);
 void taking_free(struct taking *t);
 /* The seed of the key that signs manifests, and its public key. */
 void store_root_seed(const struct barrier *b, uint8_t seed[32]);
-void store_root_public(const struct barrier *b, uint8_t public[32]);
+void store_root_public(const struct barrier *b, uint8_t pub[32]);
 
 #endif

@@ -31,6 +31,8 @@ enum {
     TERM_LEN = 4 + 8 + 8 + BARRIER_KEY,
     PACK_HEAD = 1 + CHECK_LEN + NONCE,
     TERMS_MAX = 65536,
+    COUNT_AT = 2 * BARRIER_KEY,
+    TERMS_AT = COUNT_AT + 4,
 };
 _Static_assert(BARRIER_OVERHEAD == HEAD + TAG, "what sealing adds");
 
@@ -345,13 +347,13 @@ void barrier_pack(const struct barrier *b, struct buf *to)
     char *out;
 
     MUST(s != NULL);
-    n = 2 * BARRIER_KEY + 4 + (size_t)s->nterms * TERM_LEN;
+    n = TERMS_AT + (size_t)s->nterms * TERM_LEN;
     plain = secret_alloc(n);
     memcpy(plain, s->name_key, BARRIER_KEY);
     memcpy(plain + BARRIER_KEY, s->purpose_key, BARRIER_KEY);
-    put_u32(plain + 2 * BARRIER_KEY, s->nterms);
+    put_u32(plain + COUNT_AT, s->nterms);
     for (uint32_t i = 0; i < s->nterms; i++) {
-        uint8_t *at = plain + 2 * BARRIER_KEY + 4 + (size_t)i * TERM_LEN;
+        uint8_t *at = plain + TERMS_AT + (size_t)i * TERM_LEN;
 
         put_u32(at, s->terms[i].number);
         put_u64(at + 4, (uint64_t)s->terms[i].made);
@@ -378,17 +380,17 @@ static struct barrier_state *unpack(const uint8_t *plain, size_t n, const uint8_
     struct barrier_state *s;
     uint32_t nterms;
 
-    if (n < 2 * BARRIER_KEY + 4)
+    if (n < TERMS_AT)
         return NULL;
-    nterms = get_u32(plain + 2 * BARRIER_KEY);
-    if (nterms < 1 || nterms > TERMS_MAX || n != 2 * BARRIER_KEY + 4 + (size_t)nterms * TERM_LEN)
+    nterms = get_u32(plain + COUNT_AT);
+    if (nterms < 1 || nterms > TERMS_MAX || n != TERMS_AT + (size_t)nterms * TERM_LEN)
         return NULL;
     s = state_new(nterms);
     memcpy(s->root, root, BARRIER_KEY);
     memcpy(s->name_key, plain, BARRIER_KEY);
     memcpy(s->purpose_key, plain + BARRIER_KEY, BARRIER_KEY);
     for (uint32_t i = 0; i < nterms; i++) {
-        const uint8_t *at = plain + 2 * BARRIER_KEY + 4 + (size_t)i * TERM_LEN;
+        const uint8_t *at = plain + TERMS_AT + (size_t)i * TERM_LEN;
 
         s->terms[i].number = get_u32(at);
         s->terms[i].made = (int64_t)get_u64(at + 4);
@@ -440,17 +442,20 @@ void barrier_blind(struct barrier *b, struct str path, uint8_t out[BLIND])
     MUST(EVP_MAC_final(b->blind, out, &n, BLIND) == 1 && n == BLIND);
 }
 
-enum { AAD_MAX = 8 + 2 * BLIND + 4 + HEAD };
+enum { AAD_MAX = 12 + 2 * BLIND + HEAD };
 
 /* What a part belongs to, and the head it has: version and term are covered too. */
 static struct str aad_of(char to[AAD_MAX], const uint8_t *id, const uint8_t *folder,
     enum sealed_part part, const void *head)
 {
-    memcpy(to, "weir row", 8);
-    memcpy(to + 8, id, BLIND);
-    memcpy(to + 8 + BLIND, folder, BLIND);
-    memcpy(to + 8 + 2 * BLIND, part == SEALED_NAME ? "name" : "data", 4);
-    memcpy(to + 12 + 2 * BLIND, head, HEAD);
+    static const char words[2][12] = {
+        [SEALED_NAME] = "weir rowname", [SEALED_DATA] = "weir rowdata"
+    };
+
+    memcpy(to, words[part], sizeof(words[part]));
+    memcpy(to + 12, id, BLIND);
+    memcpy(to + 12 + BLIND, folder, BLIND);
+    memcpy(to + 12 + BLIND + BLIND, head, HEAD);
     return (struct str){ to, AAD_MAX };
 }
 

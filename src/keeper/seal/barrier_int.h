@@ -4,7 +4,7 @@
  *     seal (shares, key file ...) => root key => keyring of terms => rows
  *
  * The root key is wrapped once for each seal; any one of them opens it.  Rows are AES-256-GCM under a term's key:
- *     version u8 1 | term u32 | nonce 12 | ciphertext | tag 16,  AAD: "weir row" | blinded id | folder id | "name" or "data" | all before the ciphertext
+ *     version u8 1 | term u32 | nonce 12 | ciphertext | tag 16,  AAD: "weir row" | "name" or "data" | blinded id | folder id | all before the ciphertext
  * Nonces are random 96 bits mixed with a counter that starts anew at each unseal, so that neither fork nor a
  * restored snapshot repeats one; a term is renewed long before 2^32 seals (CREATE at 2^31).  Names are blinded by
  * HMAC-SHA256 under the name key, which lives as long as the barrier.  After a rotation old rows are sealed anew in the

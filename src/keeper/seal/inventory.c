@@ -123,7 +123,7 @@ static struct str public_of_pkey(struct arena *a, EVP_PKEY *key)
     return copy;
 }
 
-static bool pkey_signs(EVP_PKEY *copy, EVP_PKEY *public)
+static bool pkey_signs(EVP_PKEY *copy, EVP_PKEY *pub)
 {
     const EVP_MD *md = EVP_PKEY_is_a(copy, "ED25519") ? NULL : EVP_sha256();
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -136,7 +136,7 @@ static bool pkey_signs(EVP_PKEY *copy, EVP_PKEY *public)
     random_bytes(challenge, sizeof(challenge));
     ok = EVP_DigestSignInit(ctx, NULL, md, NULL, copy) == 1 &&
          EVP_DigestSign(ctx, signature, &n, challenge, sizeof(challenge)) == 1 &&
-         EVP_DigestVerifyInit(check, NULL, md, NULL, public) == 1 &&
+         EVP_DigestVerifyInit(check, NULL, md, NULL, pub) == 1 &&
          EVP_DigestVerify(check, signature, n, challenge, sizeof(challenge)) == 1;
     EVP_MD_CTX_free(check);
     EVP_MD_CTX_free(ctx);
@@ -146,13 +146,13 @@ static bool pkey_signs(EVP_PKEY *copy, EVP_PKEY *public)
 /* ---- describing ---- */
 
 static void describe_version(
-    struct arena *a, struct value *list, uint32_t version, const char *type, struct str public)
+    struct arena *a, struct value *list, uint32_t version, const char *type, struct str pub)
 {
     struct value *one = value_map(a);
 
     value_put_i64(a, one, "version", version);
     value_put_text(a, one, "type", str_from(type));
-    value_put_text(a, one, "public", public);
+    value_put_text(a, one, "public", pub);
     value_add(list, one);
 }
 
@@ -226,6 +226,7 @@ struct value *inventory_describe(struct inventory *v, struct arena *a, uint64_t 
         const struct item *it = &v->items[i];
         struct tx t;
 
+        MUST(it->mount != NULL);
         tx_init(&t, v->entries, &scratch);
         if (it->mount != last) {
             struct value *m = value_map(a);
@@ -272,20 +273,20 @@ static void fail(struct proving *p, uint32_t version, const char *why)
 }
 
 /* The manifest's public key of a version; false: the manifest does not know it. */
-static bool published_public(struct proving *p, uint32_t version, struct str *public)
+static bool published_public(struct proving *p, uint32_t version, struct str *pub)
 {
     value_each(it, p->published)
     {
         if (value_get_i64(it, "version", 0) == version) {
             p->inventory->found++;
-            *public = value_get_text(it, "public", STR_NONE);
+            *pub = value_get_text(it, "public", STR_NONE);
             return true;
         }
     }
     return false;
 }
 
-static bool key_signs(struct crypto_key *copy, enum key_type type, struct str public)
+static bool key_signs(struct crypto_key *copy, enum key_type type, struct str pub)
 {
     struct signing how = { .digest = DIGEST_SHA256 };
     struct crypto_key *verifier;
@@ -297,7 +298,7 @@ static bool key_signs(struct crypto_key *copy, enum key_type type, struct str pu
 
     buf_init(&signature, 4096);
     random_bytes(challenge, sizeof(challenge));
-    verifier = public.len > 0 ? crypto_from_public(type, public, &err) : NULL;
+    verifier = pub.len > 0 ? crypto_from_public(type, pub, &err) : NULL;
     ok = verifier != NULL && crypto_key_sign(copy, &how, input, &signature, &err) == 0 &&
          crypto_verify(verifier, &how, input, buf_as_str(&signature), &err) == 1;
     crypto_unref(verifier);
@@ -339,17 +340,17 @@ static void prove_version(struct proving *p, uint32_t n, const struct transit_ve
 {
     const struct transit_version *live = p->has_live ? private_version(&p->live, p->item, n) : NULL;
     enum key_type type = crypto_type(copy->key);
-    struct str public = STR_NONE;
-    bool known = published_public(p, n, &public);
+    struct str pub = STR_NONE;
+    bool known = published_public(p, n, &pub);
     bool ok;
 
     p->to->keys++;
     p->to->not_live += live == NULL;
     if (key_facts(type)->signs && key_facts(type)->asymmetric) {
         if (live != NULL)
-        public = public_of(p->live.arena, live->key);
+            pub = public_of(p->live.arena, live->key);
         p->to->signing++;
-        ok = key_signs(copy->key, type, public);
+        ok = key_signs(copy->key, type, pub);
     } else {
         p->to->sealing++;
         ok = live != NULL ? key_agrees(copy->key, live->key) : crypto_self_test(copy->key);
@@ -381,9 +382,9 @@ static void prove_transit(struct proving *p)
 static void prove_pki(struct proving *p)
 {
     EVP_PKEY *copy = pki_load(&p->copy, p->item);
-    EVP_PKEY *public = p->has_live ? pki_load(&p->live, p->item) : NULL;
+    EVP_PKEY *pub = p->has_live ? pki_load(&p->live, p->item) : NULL;
     struct str der = STR_NONE;
-    bool live = public != NULL;
+    bool live = pub != NULL;
     bool known = published_public(p, 1, &der);
 
     p->to->keys++;
@@ -392,14 +393,14 @@ static void prove_pki(struct proving *p)
     if (!live && known) {
         const uint8_t *at = (const uint8_t *)der.at;
 
-        public = d2i_PUBKEY(NULL, &at, (long)der.len);
+        pub = d2i_PUBKEY(NULL, &at, (long)der.len);
     }
-    if (copy == NULL || public == NULL || !pkey_signs(copy, public))
+    if (copy == NULL || pub == NULL || !pkey_signs(copy, pub))
         fail(p, 1,
             live    ? "it is not the key that is in use"
             : known ? "it is not the key that the manifest names"
                     : "neither the keeper nor the manifest knows it");
-    EVP_PKEY_free(public);
+    EVP_PKEY_free(pub);
     EVP_PKEY_free(copy);
 }
 

@@ -187,12 +187,10 @@ static bool make_room(struct request *r)
     if (c->state != CORE_UNINITIALIZED)
         reply_error(
             r, 400, "a backup is restored into an empty keeper alone: this one is initialized");
-    else if (marked < 0 || !entries_count_rows(c->entries, &rows))
-        reply_error(r, 503, "the storage does not answer");
-    else if (marked == 0 && rows > 0)
+    else if (marked == 0 && entries_count_rows(c->entries, &rows) && rows > 0)
         reply_error(r, 400,
             "the store is not empty, though it has no keyring: restore into another folder");
-    else if (marked == 1 && !sweep_store(r))
+    else if (!entries_count_rows(c->entries, &rows) || (marked == 1 && !sweep_store(r)))
         reply_error(r, 503, "the storage does not answer");
     if (!refused(r))
         tx_plain_put(&r->tx, marker, STR("1"));
@@ -291,7 +289,7 @@ void taking_cancel(struct request *r, enum taking_kind kind, struct str id)
 static const char *verify(struct taking *t)
 {
     const struct value *manifest;
-    uint8_t public[32];
+    uint8_t pub[32];
     uint8_t hash[32];
     struct err err;
 
@@ -309,12 +307,12 @@ static const char *verify(struct taking *t)
         return "the backup has no keyring";
     if (barrier_open(t->barrier, t->root, t->keyring, &err) == -1)
         return "the backup's keyring is not opened by its root key";
-    store_root_public(t->barrier, public);
-    if (memcmp(public, backup_reader_root(t->reader), sizeof(public)) != 0)
+    store_root_public(t->barrier, pub);
+    if (memcmp(pub, backup_reader_root(t->reader), sizeof(pub)) != 0)
         return "the backup was signed by the key of another keeper";
     if (t->kind == TAKING_DRILL) {
-        store_root_public(t->core->barrier, public);
-        if (memcmp(public, backup_reader_root(t->reader), sizeof(public)) != 0)
+        store_root_public(t->core->barrier, pub);
+        if (memcmp(pub, backup_reader_root(t->reader), sizeof(pub)) != 0)
             return "the backup is of another keeper";
         entries_scratch_ready(t->entries);
     }

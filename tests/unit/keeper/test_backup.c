@@ -39,14 +39,14 @@ static bool on_record(void *arg, enum backup_record kind, struct str body, struc
     return true;
 }
 
-static uint8_t public[2][32];
+static uint8_t pub[2][32];
 static uint8_t identity[2][32];
 
 static void make_identities(void)
 {
     for (int i = 0; i < 2; i++) {
         random_bytes(identity[i], 32);
-        MUST(crypto_scalarmult_base(public[i], identity[i]) == 0);
+        MUST(crypto_scalarmult_base(pub[i], identity[i]) == 0);
     }
 }
 
@@ -59,7 +59,7 @@ static void write_file(struct buf *to, unsigned rows, size_t row)
     struct backup_writer *w;
 
     crypto_sign_seed_keypair(root, secret, seed);
-    w = backup_writer_new((const uint8_t *)public, 2, root, 1234);
+    w = backup_writer_new((const uint8_t *)pub, 2, root, 1234);
     MUST(w != NULL);
     for (unsigned i = 0; i < rows; i++)
         backup_writer_add(w, BACKUP_ROW, (struct str){ body, row });
@@ -175,7 +175,7 @@ static char *base64(struct core_fixture *f, const uint8_t *key)
 
 static void back_up(struct core_fixture *f, struct buf *file)
 {
-    char *body = arena_printf(&f->arena, "{\"recipients\":[\"%s\"]}", base64(f, public[0]));
+    char *body = arena_printf(&f->arena, "{\"recipients\":[\"%s\"]}", base64(f, pub[0]));
     char *id;
     unsigned n = 0;
 
@@ -380,7 +380,7 @@ static void is_of_one_moment(void)
     buf_init(&file, 64 << 20);
     core_fixture_open(&f);
     fill_keeper(&f);
-    body = arena_printf(&f.arena, "{\"recipients\":[\"%s\"]}", base64(&f, public[0]));
+    body = arena_printf(&f.arena, "{\"recipients\":[\"%s\"]}", base64(&f, pub[0]));
     CHECK_U64(core_call(&f, OP_WRITE, "sys/weir/backup", f.root, body), 200);
     id = arena_printf(&f.arena, "%.*s", STR_ARG(core_text(&f, "data.id")));
     while (core_call(&f, OP_READ, arena_printf(&f.arena, "sys/weir/backup/%s/%u", id, n), f.root,
@@ -416,7 +416,7 @@ static void says_what_is_wrong(void)
     CHECK_U64(core_call(&f, OP_WRITE, "sys/weir/drill", f.root, "{\"identity\":\"eA==\"}"), 400);
     CHECK_U64(core_call(&f, OP_WRITE, "sys/weir/drill", NULL, "{\"identity\":\"eA==\"}"), 403);
     CHECK_U64(core_call(&f, OP_WRITE, "sys/weir/backup/config", f.root,
-                  arena_printf(&f.arena, "{\"recipients\":[\"%s\"]}", base64(&f, public[0]))),
+                  arena_printf(&f.arena, "{\"recipients\":[\"%s\"]}", base64(&f, pub[0]))),
         204);
     CHECK_U64(core_call(&f, OP_WRITE, "sys/weir/backup", f.root, "{}"), 200);
     CHECK_U64(core_call(&f, OP_READ, "sys/storage/raft/snapshot", f.root, NULL), 200);
