@@ -30,28 +30,43 @@ struct settings {
     bool off;
 };
 
-static int64_t setting(const struct value *config, const char *name, int64_t otherwise)
-{
-    const struct value *v = value_get(config, name);
-    int64_t n;
-
-    if (v == NULL || (v->kind != VALUE_TEXT && v->kind != VALUE_NUMBER) ||
-        !duration_parse(v->text, &n) || n <= 0)
-        return otherwise;
-    return n;
-}
-
 static struct settings settings_of(const struct mount *m)
 {
     const struct value *config = value_get(m->config, "user_lockout_config");
-    const struct value *off = value_get(config, "lockout_disable");
 
     return (struct settings){
-        .threshold = setting(config, "lockout_threshold", THRESHOLD),
-        .duration = setting(config, "lockout_duration", DURATION),
-        .reset = setting(config, "lockout_counter_reset_duration", DURATION),
-        .off = off != NULL && (off->kind == VALUE_TRUE || str_is(off->text, "true")),
+        .threshold = value_get_i64(config, "lockout_threshold", THRESHOLD),
+        .duration = value_get_i64(config, "lockout_duration", DURATION),
+        .reset = value_get_i64(config, "lockout_counter_reset", DURATION),
+        .off = value_get_bool(config, "lockout_disable", false),
     };
+}
+
+void lockout_read_config(struct request *r, struct mount *m)
+{
+    struct value *given;
+    struct value *asked = r->body;
+    struct value *config = value_map(&r->arena);
+    int64_t threshold = THRESHOLD;
+    int64_t duration = DURATION;
+    int64_t reset = DURATION;
+    bool off = false;
+
+    if (!field_map(r, "user_lockout_config", &given))
+        return;
+    r->body = given; /* its members are read as weakly typed as all others */
+    field_int(r, "lockout_threshold", &threshold);
+    field_seconds(r, "lockout_duration", &duration);
+    field_seconds(r, "lockout_counter_reset", &reset);
+    field_bool(r, "lockout_disable", &off);
+    r->body = asked;
+    if (!refused(r) && (threshold <= 0 || duration <= 0 || reset <= 0))
+        reply_error(r, 400, "user_lockout_config: numbers and times must be positive");
+    value_put_i64(&r->arena, config, "lockout_threshold", threshold);
+    value_put_i64(&r->arena, config, "lockout_duration", duration);
+    value_put_i64(&r->arena, config, "lockout_counter_reset", reset);
+    value_put_bool(&r->arena, config, "lockout_disable", off);
+    value_set(&r->arena, m->config, STR("user_lockout_config"), config);
 }
 
 static uint64_t who_is(struct request *r, const struct mount *m, struct str name)

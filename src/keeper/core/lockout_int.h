@@ -4,7 +4,7 @@
  * In memory, of bounded size, and the same for names that exist and names that do not: neither the time a failure takes
  * nor what follows tells which names there are.  An attempt asks twice: before its work and after it, so that guesses
  * in parallel gain nothing.  Settings are the mount's config member user_lockout_config {lockout_threshold,
- * lockout_duration, lockout_counter_reset_duration, lockout_disable}: 5 failures, 15 minutes, 15 minutes.
+ * lockout_duration, lockout_counter_reset, lockout_disable}: 5 failures, 15 minutes, 15 minutes.
  */
 #ifndef WEIR_KEEPER_CORE_LOCKOUT_INT_H
 #define WEIR_KEEPER_CORE_LOCKOUT_INT_H
@@ -15,6 +15,8 @@
 bool lockout_holds(struct request *r, const struct mount *m, struct str name);
 void lockout_failed(struct request *r, const struct mount *m, struct str name);
 void lockout_clear(struct request *r, const struct mount *m, struct str name);
+/* user_lockout_config of the body into the mount's config, times in seconds. What is wrong: reply_error(). */
+void lockout_read_config(struct request *r, struct mount *m);
 void lockouts_forget(struct core *c);
 
 #endif

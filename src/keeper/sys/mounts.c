@@ -6,6 +6,7 @@
  */
 #include "keeper/core/encode_int.h"
 #include "keeper/core/lease_int.h"
+#include "keeper/core/lockout_int.h"
 #include "keeper/sys/sys_int.h"
 
 enum { DESCRIPTION_MAX = 4096, OPTIONS_MAX = 64 };
@@ -14,7 +15,7 @@ enum { DESCRIPTION_MAX = 4096, OPTIONS_MAX = 64 };
 
 static const char *const listed_config[] = { "audit_non_hmac_request_keys",
     "audit_non_hmac_response_keys", "listing_visibility", "passthrough_request_headers",
-    "allowed_response_headers", "allowed_managed_keys", "token_type", NULL };
+    "allowed_response_headers", "allowed_managed_keys", "token_type", "user_lockout_config", NULL };
 
 static struct value *config_value(struct arena *a, const struct mount *m)
 {
@@ -163,6 +164,8 @@ static void read_words(struct request *r, struct mount *m)
         else
             reply_error(r, 400, "invalid value for \"token_type\"");
     }
+    if (m->engine->auth)
+        lockout_read_config(r, m);
     if (field_bool(r, "force_no_cache", &flag))
         value_set(&r->arena, m->config, STR("force_no_cache"), value_bool(&r->arena, flag));
 }
@@ -200,10 +203,14 @@ static bool read_options(struct request *r, struct value *to)
         reply_error(r, 400, "too many options");
         return false;
     }
-    value_each(it, options) if (it->kind == VALUE_TEXT || it->kind == VALUE_NUMBER)
-        value_set(&r->arena, to, it->name, value_text(&r->arena, it->text));
-    else if (it->kind == VALUE_TRUE || it->kind == VALUE_FALSE) value_set(&r->arena, to, it->name,
-        value_text(&r->arena, it->kind == VALUE_TRUE ? STR("true") : STR("false")));
+    value_each(it, options)
+    {
+        if (it->kind == VALUE_TEXT || it->kind == VALUE_NUMBER)
+            value_set(&r->arena, to, it->name, value_text(&r->arena, it->text));
+        else if (it->kind == VALUE_TRUE || it->kind == VALUE_FALSE)
+            value_set(&r->arena, to, it->name,
+                value_text(&r->arena, it->kind == VALUE_TRUE ? STR("true") : STR("false")));
+    }
     return true;
 }
 

@@ -282,6 +282,26 @@ static void too_many_failures_lock_a_name(void)
     CHECK_U64(enter("joe", "new"), 200);
 }
 
+static void lockout_is_the_mounts_to_set(void)
+{
+    CHECK_U64(
+        ask(OP_WRITE, "sys/auth/userpass/tune",
+            "{\"user_lockout_config\":{\"lockout_threshold\":\"2\",\"lockout_duration\":\"10s\"}}"),
+        204);
+    CHECK_U64(enter("joe", "wrong"), 400);
+    CHECK_U64(enter("joe", "wrong"), 400);
+    CHECK_U64(enter("joe", "new"), 403);
+    core_fixture_advance(&f, 10);
+    CHECK_U64(enter("joe", "new"), 200);
+    CHECK_U64(ask(OP_WRITE, "sys/auth/userpass/tune",
+                  "{\"user_lockout_config\":{\"lockout_disable\":true}}"),
+        204);
+    for (int i = 0; i < 7; i++)
+        CHECK_U64(enter("joe", "wrong"), 400);
+    CHECK_U64(enter("joe", "new"), 200);
+    CHECK_U64(ask(OP_WRITE, "sys/auth/userpass/tune", "{\"user_lockout_config\":{}}"), 204);
+}
+
 static void guesses_in_parallel_gain_nothing(void)
 {
     unsigned ok = 0;
@@ -437,6 +457,7 @@ static const struct check_case cases[] = {
     CASE(a_deleted_role_opens_nothing_more),
     CASE(a_user_logs_in),
     CASE(too_many_failures_lock_a_name),
+    CASE(lockout_is_the_mounts_to_set),
     CASE(guesses_in_parallel_gain_nothing),
     CASE(a_deleted_user_is_gone),
     CASE(a_wrapped_response_opens_once),
