@@ -68,6 +68,44 @@ struct str token_hash(struct request *r, struct str token)
     return encode_hex(&r->arena, (struct str){ (const char *)mac, sizeof(mac) });
 }
 
+/* ---- the text of service tokens ---- */
+
+enum { TEXT_RANDOM = 18, TEXT_CHECK = 6, TEXT_HEAD = 4 /* "hvs." */ };
+
+static void checksum(struct request *r, const char *random, char to[TEXT_CHECK])
+{
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    const struct str mac =
+        token_hash(r, str_from(arena_printf(&r->arena, "check %.*s", TEXT_RANDOM, random)));
+
+    for (unsigned i = 0; i < TEXT_CHECK; i++)
+        to[i] = digits[((unsigned char)mac.at[2 * i] * 31U + (unsigned char)mac.at[2 * i + 1]) %
+                       (sizeof(digits) - 1)];
+}
+
+struct str token_new_text(struct request *r)
+{
+    const struct str random = random_base62(&r->arena, TEXT_RANDOM);
+    char check[TEXT_CHECK];
+
+    checksum(r, random.at, check);
+    return str_from(arena_printf(&r->arena, "hvs.%.*s%.*s", STR_ARG(random), TEXT_CHECK, check));
+}
+
+/* Can there be such a token at all?  Costs no read of the store for what was guessed. */
+static bool is_plausible(struct request *r, struct str text)
+{
+    struct str data;
+    char check[TEXT_CHECK];
+
+    if (!str_starts(text, STR("hvs.")))
+        return entry_get(&r->tx, STR("token/custom"), &data);
+    if (text.len != TEXT_HEAD + TEXT_RANDOM + TEXT_CHECK)
+        return false;
+    checksum(r, text.at + TEXT_HEAD, check);
+    return sodium_memcmp(check, text.at + TEXT_HEAD + TEXT_RANDOM, TEXT_CHECK) == 0;
+}
+
 /* ---- batch tokens: all that is known of them is sealed in themselves ---- */
 
 struct str token_seal_batch(struct request *r, const struct token *k)
@@ -239,7 +277,7 @@ static struct token *find(struct request *r, struct str text)
     if (text.len == 0 || text.len > TOKEN_TEXT_MAX)
         return NULL;
     if (!str_starts(text, STR("hvb.")))
-        return token_load(r, token_hash(r, text));
+        return is_plausible(r, text) ? token_load(r, token_hash(r, text)) : NULL;
     k = arena_calloc(&r->arena, 1, sizeof(*k));
     return token_open_batch(r, text, k) && token_lives(r, k) ? k : NULL;
 }

@@ -2,10 +2,12 @@
  * token - who asks: service tokens (kept, in a tree, with a lease), batch tokens (sealed, nothing kept), the root token.
  *
  * A token is never stored: its entry's path is made of HMAC-SHA256(salt, token).  "hvs." + 24
- * base62 characters are service tokens, "hvb." + base64url are batch tokens.  Entries:
+ * base62 characters are service tokens, "hvb." + base64url are batch tokens.  The last six characters of a service token
+ * are a keyed checksum of the others, so that guesses cost no read of the store.  Entries:
  *     token/id/<hash>                              the token, due when it ends
  *     token/accessor/<accessor>                    its hash
  *     token/children/<hash of the parent>/<hash>   empty
+ *     token/custom                                 there: someone has chosen an id, which has no checksum
  *     token/revoking/<hash>                        what a revoked token leaves to be cleared away, due at once
  *     lease/id/<path>/h<hash>                      {token}: so that lease prefixes find tokens too
  *     lease/token/<hash>/<random>                  the id of a lease that hangs on it

@@ -134,13 +134,6 @@ static void store(struct request *r, struct token *k, struct str text)
     tokens_count(r->core, 1);
 }
 
-static struct str new_text(struct request *r)
-{
-    struct str random = random_base62(&r->arena, TOKEN_RANDOM);
-
-    return str_from(arena_printf(&r->arena, "hvs.%.*s", STR_ARG(random)));
-}
-
 bool token_issue(struct request *r, struct token *k, struct str wanted)
 {
     struct str text = wanted;
@@ -157,8 +150,10 @@ bool token_issue(struct request *r, struct token *k, struct str wanted)
             return false;
         }
     } else {
+        if (text.len > 0)
+            entry_put(&r->tx, STR("token/custom"), STR(""), 0);
         if (text.len == 0)
-            text = new_text(r);
+            text = token_new_text(r);
         else if (entry_get(&r->tx,
                      entry_path(&r->tx, "token/id/%.*s", STR_ARG(token_hash(r, text))),
                      &(struct str){ 0 })) {
@@ -256,7 +251,7 @@ struct str token_make_root(struct request *r)
         .created = r->now / 1000,
         .root = true,
     };
-    struct str text = new_text(r);
+    struct str text = token_new_text(r);
 
     value_add_text(&r->arena, names, STR("root"));
     k.policies = names;
@@ -275,7 +270,7 @@ struct str token_make_wrapping(struct request *r, int64_t ttl, struct str *acces
         .explicit_max_ttl = ttl,
         .num_uses = 1,
     };
-    struct str text = new_text(r);
+    struct str text = token_new_text(r);
 
     value_add_text(&r->arena, names, STR("response-wrapping"));
     k.policies = names;

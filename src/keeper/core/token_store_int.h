@@ -8,6 +8,8 @@
 
 enum { TOKEN_HASH = 64, TOKEN_BATCH_OVERHEAD = 40 };
 
+/* "hvs.", random characters, their checksum. */
+struct str token_new_text(struct request *r);
 /* Its entry anew, due when it ends. */
 void token_put(struct tx *t, const struct token *k);
 struct value *token_to_value(struct arena *a, const struct token *k);

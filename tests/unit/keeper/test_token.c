@@ -3,6 +3,7 @@
  */
 #include "check.h"
 #include "core_fixture.h"
+#include "keeper/core/entries_int.h"
 
 static struct core_fixture f;
 
@@ -108,6 +109,28 @@ static void children_have_no_more_than_their_parents(void)
     CHECK_U64(core_call(&f, OP_WRITE, "auth/token/create", f.root,
                   "{\"policies\":[\"response-wrapping\"]}"),
         400);
+}
+
+static void a_guess_is_known_for_one(void)
+{
+    char *t = make(f.root, "{\"ttl\":\"1h\"}");
+    struct entries_stats before;
+    struct entries_stats after;
+
+    CHECK_U64(self(t), 200);
+    CHECK_U64(strlen(t), 28);
+    entries_get_stats(core_entries(f.core), &before);
+    for (size_t i = 4; i < 28; i++) {
+        char was = t[i];
+
+        t[i] = was == 'x' ? 'y' : 'x';
+        CHECK_U64(self(t), 403);
+        t[i] = was;
+    }
+    CHECK_U64(self("hvs.short"), 403);
+    entries_get_stats(core_entries(f.core), &after);
+    CHECK_U64(after.misses, before.misses); /* nothing was read for them */
+    CHECK_U64(self(t), 200);
 }
 
 static void a_chosen_id_is_for_sudo_alone(void)
@@ -374,6 +397,7 @@ static const struct check_case cases[] = {
     CASE(children_have_no_more_than_their_parents),
     CASE(empty_fields_say_nothing),
     CASE(the_keepers_own_tokens_are_not_root),
+    CASE(a_guess_is_known_for_one),
     CASE(a_chosen_id_is_for_sudo_alone),
     CASE(time_ends_and_renewal_prolongs),
     CASE(a_period_renews_for_ever),
