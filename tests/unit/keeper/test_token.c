@@ -179,6 +179,38 @@ static void a_period_renews_for_ever(void)
     CHECK_STR(core_text(&f, "data.period"), "60");
 }
 
+static void the_mount_caps_every_time(void)
+{
+    CHECK_U64(core_call(&f, OP_WRITE, "sys/auth/token/tune", f.root,
+                  "{\"default_lease_ttl\":\"50s\",\"max_lease_ttl\":\"100s\"}"),
+        204);
+    make(f.root, "{\"policies\":\"default\"}");
+    CHECK_STR(core_text(&f, "auth.lease_duration"), "50");
+    make(f.root, "{\"ttl\":\"1h\"}");
+    CHECK_STR(core_text(&f, "auth.lease_duration"), "100");
+    CHECK(core_text(&f, "warnings.0").len > 0);
+    make(f.root, "{\"period\":\"1h\"}");
+    CHECK_STR(core_text(&f, "auth.lease_duration"), "100");
+    make(f.root, "{\"ttl\":\"80s\",\"explicit_max_ttl\":\"30s\"}");
+    CHECK_STR(core_text(&f, "auth.lease_duration"), "30");
+    make(f.root, "{\"period\":\"20s\",\"explicit_max_ttl\":\"50s\"}");
+    char *t = text_at("auth.client_token");
+
+    for (int i = 0; i < 2; i++) {
+        CHECK_STR(core_text(&f, "auth.lease_duration"), "20");
+        core_fixture_advance(&f, 18);
+        CHECK_U64(core_call(&f, OP_WRITE, "auth/token/renew-self", t, "{}"), 200);
+    }
+    CHECK_STR(core_text(&f, "auth.lease_duration"), "14"); /* 50 less 36 */
+    CHECK_U64(core_call(&f, OP_WRITE, "sys/auth/token/tune", f.root,
+                  "{\"default_lease_ttl\":0,\"max_lease_ttl\":0}"),
+        204);
+    make(f.root, "{\"policies\":\"default\"}");
+    CHECK_STR(core_text(&f, "auth.lease_duration"), "2764800");
+    make(f.root, "{\"ttl\":\"500000h\"}");
+    CHECK_STR(core_text(&f, "auth.lease_duration"), "2764800");
+}
+
 static void what_ended_is_cleared_away(void)
 {
     char *t = make(f.root, "{\"ttl\":\"10s\"}");
@@ -401,6 +433,7 @@ static const struct check_case cases[] = {
     CASE(a_chosen_id_is_for_sudo_alone),
     CASE(time_ends_and_renewal_prolongs),
     CASE(a_period_renews_for_ever),
+    CASE(the_mount_caps_every_time),
     CASE(what_ended_is_cleared_away),
     CASE(uses_are_counted),
     CASE(one_of_many_takes_the_last_use),
