@@ -144,7 +144,8 @@ static void wish_like(struct request *r, struct pki_wish *w, const struct pki_is
 }
 
 /* Its id; len 0: there can be none, or reply_error() said what went wrong. */
-static struct str make_successor(struct request *r, const struct pki_issuer *i, struct str name)
+static struct str make_successor(
+    struct request *r, const struct pki_issuer *i, struct str name, EVP_PKEY *fresh)
 {
     const struct pki_issuer *parent = is_self_signed(i) ? NULL : parent_here(r, i);
     EVP_PKEY *signer = parent != NULL ? pki_signer(r, parent, USE_ISSUE) : NULL;
@@ -155,7 +156,9 @@ static struct str make_successor(struct request *r, const struct pki_issuer *i, 
 
     if (!is_self_signed(i) && signer == NULL)
         return id;
-    key = same_kind_of_key(X509_get0_pubkey(i->x509));
+    key = fresh != NULL && EVP_PKEY_up_ref(fresh) == 1
+              ? fresh
+              : same_kind_of_key(X509_get0_pubkey(i->x509));
     if (key == NULL) {
         reply_error(r, 500, "error generating key");
         return id;
@@ -227,7 +230,8 @@ bool pki_blast_radius(struct request *r, struct mount *m, struct str ref, struct
     return i != NULL;
 }
 
-static bool compromise(struct request *r, struct str ref, struct str reason, struct value *to)
+static bool compromise(
+    struct request *r, struct str ref, struct str reason, EVP_PKEY *fresh, struct value *to)
 {
     const struct pki_issuer *i = pki_issuer(r, ref);
     bool was_default = i != NULL && str_eq(pki_default(r, "issuer"), i->id);
@@ -241,7 +245,7 @@ static bool compromise(struct request *r, struct str ref, struct str reason, str
     name = value_get_text(i->v, "name", STR(""));
     retire(r, i, reason);
     revoke_at_parent(r, i);
-    successor = make_successor(r, i, name);
+    successor = make_successor(r, i, name, fresh);
     if (refused(r))
         return false;
     if (was_default)
@@ -258,14 +262,14 @@ static bool compromise(struct request *r, struct str ref, struct str reason, str
     return true;
 }
 
-bool pki_compromise(
-    struct request *r, struct mount *m, struct str ref, struct str reason, struct value *to)
+bool pki_compromise(struct request *r, struct mount *m, struct str ref, struct str reason,
+    EVP_PKEY *fresh, struct value *to)
 {
     struct mount *before = r->mount;
     bool ok;
 
     r->mount = m;
-    ok = compromise(r, ref, reason, to);
+    ok = compromise(r, ref, reason, fresh, to);
     r->mount = before;
     return ok;
 }
@@ -298,14 +302,32 @@ void pki_issuer_blast(struct request *r)
         reply_data(r, to);
 }
 
-void pki_issuer_compromised(struct request *r)
+static void with_fresh_key(struct request *r, struct pki_plan *p)
 {
     struct value *to = value_map(&r->arena);
-    struct str reason = STR("");
+    const struct str *reason = p->arg;
 
-    field_text(r, "reason", &reason);
-    if (!refused(r) && reason.len == 0)
-        reply_error(r, 400, "say the reason: it is kept with the issuer");
-    else if (!refused(r) && pki_compromise(r, r->mount, param(r, "issuer_ref"), reason, to))
+    if (pki_compromise(r, r->mount, param(r, "issuer_ref"), *reason, p->pkey, to))
         reply_data(r, to);
+}
+
+void pki_issuer_compromised(struct request *r)
+{
+    const struct pki_issuer *i = pki_issuer(r, param(r, "issuer_ref"));
+    struct pki_plan *plan = arena_calloc(&r->arena, 1, sizeof(*plan));
+    struct str *reason = arena_calloc(&r->arena, 1, sizeof(*reason));
+
+    *reason = STR("");
+    if (i == NULL)
+        return;
+    field_text(r, "reason", reason);
+    if (!refused(r) && reason->len == 0)
+        reply_error(r, 400, "say the reason: it is kept with the issuer");
+    if (refused(r))
+        return;
+    plan->type = pki_key_type(X509_get0_pubkey(i->x509));
+    plan->bits = EVP_PKEY_get_bits(X509_get0_pubkey(i->x509));
+    plan->done = with_fresh_key;
+    plan->arg = reason;
+    pki_generate(r, plan);
 }

@@ -311,10 +311,10 @@ void pki_tidy_tick(struct request *r);
  * ("self-signed", "signed by its parent", "none"), certificates (how many are valid), serial_numbers (the first 1,000).
  * False: reply_error() said that there is none. */
 bool pki_blast_radius(struct request *r, struct mount *m, struct str ref, struct value *to);
-/* The same, and does it in r->tx: revokes them and the issuer, and makes the successor: also successor_id (len 0: none). A
- * successor with an RSA key takes its time: from a request that may be slow. False: reply_error(). */
-bool pki_compromise(
-    struct request *r, struct mount *m, struct str ref, struct str reason, struct value *to);
+/* The same, and does it in r->tx: revokes them and the issuer, and makes the successor: also successor_id (len 0: none). fresh: the
+ * successor's key, of the same kind, made in a worker where that takes long (RSA); NULL: it is made here. False: reply_error(). */
+bool pki_compromise(struct request *r, struct mount *m, struct str ref, struct str reason,
+    EVP_PKEY *fresh, struct value *to);
 void pki_incident_tick(struct request *r);
 void pki_issuer_blast(struct request *r);
 void pki_issuer_compromised(struct request *r);
