@@ -323,9 +323,11 @@ void pki_issuer_compromised(struct request *r)
     field_text(r, "reason", reason);
     if (!refused(r) && reason->len == 0)
         reply_error(r, 400, "say the reason: it is kept with the issuer");
+    plan->type = pki_key_type(X509_get0_pubkey(i->x509));
+    if (!refused(r) && plan->type == NULL)
+        reply_error(r, 400, "keys of the issuer's kind cannot be made here");
     if (refused(r))
         return;
-    plan->type = pki_key_type(X509_get0_pubkey(i->x509));
     plan->bits = EVP_PKEY_get_bits(X509_get0_pubkey(i->x509));
     plan->done = with_fresh_key;
     plan->arg = reason;
