@@ -1,7 +1,8 @@
 /*
  * service - see service.h.
  *
- * Each thread owns one link and a connection of its own to the database, and answers in order.  Commits and
+ * Each thread owns one link and a connection of its own to the database, and answers in order.  A fourth moves
+ * what was committed from the log into the database, so that no commit has to.  Commits and
  * appends that have arrived by the time the one before is done share one transaction, or one fdatasync.
  */
 #include <errno.h>
@@ -28,6 +29,7 @@ enum {
     GATHER_MAX = 256, /* questions that share a commit */
     GATHER_BYTES = 16 << 20,
     CHANGES_MAX = 1 << 20,
+    CHECKPOINT_PAGES = 1000, /* 4 MB of log */
 };
 
 struct service {
@@ -38,7 +40,11 @@ struct service {
     struct journal *journal;
     struct err
         gap; /* why an append was refused, until the core resumes; kind ERR_NONE: it was not */
+    struct store *moving; /* for checkpoints */
     pthread_mutex_t lock;
+    pthread_cond_t moved; /* something is to be moved, or all ends */
+    bool due;
+    bool ending;
     struct err err; /* the first failure that ended a thread; kind ERR_NONE: none */
 };
 
@@ -56,6 +62,10 @@ static void end_all(struct service *s)
     shutdown(s->options->read_fd, SHUT_RDWR);
     shutdown(s->options->write_fd, SHUT_RDWR);
     shutdown(s->options->journal_fd, SHUT_RDWR);
+    pthread_mutex_lock(&s->lock);
+    s->ending = true;
+    pthread_cond_signal(&s->moved);
+    pthread_mutex_unlock(&s->lock);
 }
 
 static bool say(int fd, uint16_t type, uint64_t id, struct str body)
@@ -337,6 +347,17 @@ static bool take_commit(struct str body, uint64_t *generation, struct changes *t
     return body.len == 0;
 }
 
+/* The log has grown: wakes the thread that moves it into the database. */
+static void note_log(struct service *s)
+{
+    if (store_log_pages(s->writing) < CHECKPOINT_PAGES)
+        return;
+    pthread_mutex_lock(&s->lock);
+    s->due = true;
+    pthread_cond_signal(&s->moved);
+    pthread_mutex_unlock(&s->lock);
+}
+
 /* The commits that belong to a living generation become one transaction. */
 static bool commit_gathered(
     struct service *s, struct gathered *g, int n, uint64_t *dead, struct err *why)
@@ -363,6 +384,7 @@ static bool commit_gathered(
         for (int i = 0; i < n; i++)
             refused[i] = true;
     }
+    note_log(s);
     for (int i = 0; i < n && ok; i++)
         ok = refused[i] ? say_refused(fd, g[i].id, why) : say(fd, STORE_DONE, g[i].id, STR_NONE);
     free(all.at);
@@ -382,6 +404,32 @@ static void *serve_writes(void *arg)
         gathered_reset(g, n);
     gathered_free(g);
     end_all(s);
+    return NULL;
+}
+
+/* ---- checkpoints ---- */
+
+static bool wait_until_due(struct service *s)
+{
+    bool go_on;
+
+    pthread_mutex_lock(&s->lock);
+    while (!s->due && !s->ending)
+        pthread_cond_wait(&s->moved, &s->lock);
+    s->due = false;
+    go_on = !s->ending;
+    pthread_mutex_unlock(&s->lock);
+    return go_on;
+}
+
+/* A failure (a full disk) leaves all in the log; the next commit has it tried again. */
+static void *serve_checkpoints(void *arg)
+{
+    struct service *s = arg;
+    struct err ignored;
+
+    while (wait_until_due(s))
+        store_checkpoint(s->moving, &ignored);
     return NULL;
 }
 
@@ -451,6 +499,7 @@ static int open_all(struct service *s, struct err *err)
     if (mkdir(folder, 0700) == -1 && errno != EEXIST)
         err_set(err, ERR_SYSTEM, "store_open", "%s", folder);
     else if ((s->writing = store_open(db, false, err)) != NULL &&
+             (s->moving = store_open(db, false, err)) != NULL &&
              (s->reading = store_open(db, true, err)) != NULL &&
              (s->scanning = store_open(db, true, err)) != NULL &&
              (s->journal = journal_open(audit, JOURNAL_SEGMENT, err)) != NULL)
@@ -463,17 +512,20 @@ static int open_all(struct service *s, struct err *err)
 int store_serve(
     const struct service_options *o, void (*ready)(void *arg), void *arg, struct err *err)
 {
-    struct service s = { .options = o, .lock = PTHREAD_MUTEX_INITIALIZER };
-    void *(*const serve[])(void *) = { serve_reads, serve_writes, serve_journal };
-    pthread_t threads[3];
+    struct service s = {
+        .options = o, .lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER
+    };
+    void *(*const serve[])(
+        void *) = { serve_reads, serve_writes, serve_journal, serve_checkpoints };
+    pthread_t threads[4];
     int result = open_all(&s, err);
 
     if (result == 0) {
         if (ready != NULL)
             ready(arg);
-        for (int i = 0; i < 3; i++)
+        for (int i = 0; i < 4; i++)
             MUST(pthread_create(&threads[i], NULL, serve[i], &s) == 0);
-        for (int i = 0; i < 3; i++)
+        for (int i = 0; i < 4; i++)
             pthread_join(threads[i], NULL);
         if (s.err.kind != ERR_NONE) {
             *err = s.err;
@@ -486,6 +538,7 @@ int store_serve(
     journal_close(s.journal);
     store_close(s.scanning);
     store_close(s.reading);
+    store_close(s.moving);
     store_close(s.writing);
     return result;
 }

@@ -16,6 +16,7 @@
 #include "base/bug.h"
 #include "store/store.h"
 
+enum { LOG_PAGES_MOST = 32000 /* 128 MB: then a commit does it itself */ };
 enum { APPLICATION = 0x77656972 /* "weir" */, SCHEMA = 1, BUSY_MSEC = 5000 };
 
 enum query {
@@ -69,6 +70,7 @@ struct store {
     sqlite3_stmt *query[QUERIES];
     uint8_t older_at[STORE_ID]; /* where store_older() goes on */
     bool read_only;
+    unsigned log_pages;
 };
 
 /* ---- errors ---- */
@@ -139,8 +141,19 @@ static int check_version(struct store *s, struct err *err)
     return 0;
 }
 
+static int after_commit(void *arg, sqlite3 *db, const char *name, int pages)
+{
+    struct store *s = arg;
+
+    (void)db;
+    (void)name;
+    s->log_pages = (unsigned)pages;
+    return SQLITE_OK;
+}
+
 static int set_up(struct store *s, struct err *err)
 {
+    sqlite3_wal_hook(s->db, after_commit, s); /* in place of automatic checkpoints */
     sqlite3_extended_result_codes(s->db, 0);
     sqlite3_busy_timeout(s->db, BUSY_MSEC);
     sqlite3_limit(s->db, SQLITE_LIMIT_ATTACHED, 0);
@@ -149,9 +162,8 @@ static int set_up(struct store *s, struct err *err)
                "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32000;") != SQLITE_OK)
         return fail(s, err);
     if (!s->read_only &&
-        run(s,
-            "PRAGMA secure_delete = ON; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-            "PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 16000000;") != SQLITE_OK)
+        run(s, "PRAGMA secure_delete = ON; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+               "PRAGMA journal_size_limit = 64000000;") != SQLITE_OK)
         return fail(s, err);
     if (check_version(s, err) == -1)
         return -1;
@@ -374,6 +386,18 @@ static int apply(struct store *s, const struct change *c, struct err *err)
     return step(s, Q_PUT, err);
 }
 
+unsigned store_log_pages(const struct store *s)
+{
+    return s->log_pages;
+}
+
+int store_checkpoint(struct store *s, struct err *err)
+{
+    int code = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+
+    return code == SQLITE_OK || code == SQLITE_BUSY ? 0 : fail(s, err);
+}
+
 int store_commit(struct store *s, const struct change *changes, size_t n, struct err *err)
 {
     int result = step(s, Q_BEGIN, err);
@@ -388,6 +412,12 @@ int store_commit(struct store *s, const struct change *changes, size_t n, struct
         struct err ignored;
 
         step(s, Q_UNDO, &ignored);
+    }
+    if (result == 0 && s->log_pages > LOG_PAGES_MOST) {
+        struct err ignored;
+
+        store_checkpoint(
+            s, &ignored); /* most is done already; the next commit begins the log anew */
     }
     return result;
 }

@@ -75,6 +75,11 @@ struct change {
 /* All or nothing, durable when it returns 0. err ids store_io, store_full. */
 int store_commit(struct store *s, const struct change *changes, size_t n, struct err *err);
 
+/* Pages of the log that readers still need and the database has not got: as of the last commit. */
+unsigned store_log_pages(const struct store *s);
+/* Moves what it can from the log into the database, beside the writer; from a struct store of its own. Nothing is lost when it fails. */
+int store_checkpoint(struct store *s, struct err *err);
+
 struct store_stats {
     uint64_t rows;
     uint64_t bytes;
