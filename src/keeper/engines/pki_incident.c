@@ -84,9 +84,25 @@ static bool is_self_signed(const struct pki_issuer *i)
     return (X509_get_extension_flags(i->x509) & EXFLAG_SI) != 0;
 }
 
+/* Constraints that are not of our making (excluded names, addresses) would be lost on the way to a successor. */
+static bool is_plainly_constrained(const struct pki_issuer *i)
+{
+    int critical = -1;
+    NAME_CONSTRAINTS *n = X509_get_ext_d2i(i->x509, NID_name_constraints, &critical, NULL);
+    bool ok = n != NULL || critical == -1;
+
+    if (n != NULL && sk_GENERAL_SUBTREE_num(n->excludedSubtrees) > 0)
+        ok = false;
+    for (int k = 0; n != NULL && k < sk_GENERAL_SUBTREE_num(n->permittedSubtrees); k++)
+        ok = ok && sk_GENERAL_SUBTREE_value(n->permittedSubtrees, k)->base->type == GEN_DNS;
+    NAME_CONSTRAINTS_free(n);
+    return ok;
+}
+
 static const char *succession(struct request *r, const struct pki_issuer *i)
 {
-    return is_self_signed(i)           ? "self-signed"
+    return !is_plainly_constrained(i)  ? "none"
+           : is_self_signed(i)         ? "self-signed"
            : parent_here(r, i) != NULL ? "signed by its parent"
                                        : "none";
 }
@@ -154,7 +170,7 @@ static struct str make_successor(
     struct str id = STR("");
     struct pki_wish w;
 
-    if (!is_self_signed(i) && signer == NULL)
+    if (!is_plainly_constrained(i) || (!is_self_signed(i) && signer == NULL))
         return id;
     key = fresh != NULL && EVP_PKEY_up_ref(fresh) == 1
               ? fresh
