@@ -3,13 +3,16 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/bug.h"
+#include "base/fd.h"
 #include "check.h"
 #include "daemon/processes.h"
+#include "model/blueprint.h"
 #include "net/channel.h"
 
 static struct loop *loop;
@@ -65,6 +68,10 @@ static void finish(void)
     loop_free(loop);
 }
 
+/* What is handed to the next process that run() starts. */
+static struct process_value values[PROCESS_VALUES_MAX];
+static uint32_t nvalues;
+
 static pid_t run(uint64_t number, const char *script, struct err *err)
 {
     char shell[] = "sh";
@@ -81,17 +88,21 @@ static pid_t run(uint64_t number, const char *script, struct err *err)
         .note = note,
         .folder = folder,
         .argv = argv,
-        .environment = environment };
+        .environment = environment,
+        .nvalues = nvalues };
     struct process_spec copy;
     struct arena a;
     struct buf b;
     pid_t pid;
 
+    memcpy(s.values, values, sizeof(values));
     arena_init(&a, 1024);
     buf_init(&b, CHANNEL_BODY_MAX);
     process_spec_pack(&s, &b);
     CHECK(!process_spec_unpack((struct str){ b.data, b.len - 1 }, &a, &copy));
     MUST(process_spec_unpack(buf_as_str(&b), &a, &copy));
+    for (uint32_t i = 0; i < nvalues; i++)
+        copy.values[i].fd = values[i].fd; /* beside the message */
     pid = processes_run(all, &copy, true, err);
     buf_free(&b);
     arena_free(&a);
@@ -137,6 +148,68 @@ static void only_its_own_descriptors_are_open(void)
 
     start();
     CHECK(run(1, "test $(ls /proc/self/fd | wc -l) -le 4", &err) > 0); /* 0 1 2, and ls's own */
+    until_exits(1);
+    CHECK(code() == 0);
+    finish();
+}
+
+static void hand(char *variable, enum hand as, const char *value, size_t len)
+{
+    int fd = fd_memory("a secret", value, len);
+
+    MUST(fd >= 0);
+    values[nvalues++] = (struct process_value){ variable, as, fd };
+}
+
+static void take_back(void)
+{
+    for (uint32_t i = 0; i < nvalues; i++)
+        close(values[i].fd);
+    nvalues = 0;
+}
+
+static void values_are_handed_in_three_ways(void)
+{
+    char plain[] = "PLAIN";
+    char file[] = "BY_FILE";
+    char descriptor[] = "BY_DESCRIPTOR";
+    struct err err;
+
+    start();
+    hand(plain, HAND_ENVIRONMENT, "first value", 11);
+    hand(file, HAND_FILE, "second", 6);
+    hand(descriptor, HAND_DESCRIPTOR, "third", 5);
+    CHECK(run(1,
+              "test \"$PLAIN\" = 'first value' && test \"$(cat $BY_FILE)\" = second &&"
+              " test \"$(cat $BY_FILE)\" = second &&" /* as often as it likes */
+              " eval \"exec 9<&$BY_DESCRIPTOR\" && test \"$(cat <&9)\" = third && exit 42",
+              &err) > 0);
+    take_back();
+    until_exits(1);
+    CHECK(code() == 42);
+    /* And the next has none of it. */
+    CHECK(run(2, "test -z \"$PLAIN$BY_FILE\" && test $(ls /proc/self/fd | wc -l) -le 4", &err) > 0);
+    until_exits(2);
+    CHECK(code() == 0);
+    finish();
+}
+
+static void what_no_variable_can_hold_is_refused(void)
+{
+    static const char zeros[PROCESS_VALUE_BYTES + 1] = "a\0b";
+    char variable[] = "A";
+    struct err err;
+
+    start();
+    hand(variable, HAND_ENVIRONMENT, zeros, 3);
+    CHECK(run(1, "exit 0", &err) == -1 && err.sys == EILSEQ);
+    take_back();
+    hand(variable, HAND_ENVIRONMENT, zeros, sizeof(zeros));
+    CHECK(run(1, "exit 0", &err) == -1 && err.sys == E2BIG);
+    take_back();
+    hand(variable, HAND_FILE, zeros, sizeof(zeros)); /* a file can */
+    CHECK(run(1, "test $(wc -c < $A) = 65537", &err) > 0);
+    take_back();
     until_exits(1);
     CHECK(code() == 0);
     finish();
@@ -269,5 +342,6 @@ static void all_can_be_listed_and_killed(void)
 }
 
 TESTS(CASE(it_is_what_was_asked_for), CASE(only_its_own_descriptors_are_open),
+    CASE(values_are_handed_in_three_ways), CASE(what_no_variable_can_hold_is_refused),
     CASE(what_cannot_be_run_is_said), CASE(its_children_go_with_it),
     CASE(lines_come_out_with_a_label), CASE(all_can_be_listed_and_killed))
