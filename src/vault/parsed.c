@@ -2,7 +2,15 @@
  * parsed - which members of which requests are more than JSON, and who reads them.
  */
 #include "base/json_read.h"
+#include <openssl/crypto.h>
+
 #include "vault/parsed_int.h"
+
+/* OpenSSL may look for no configuration file: this role opens none. Costs nothing after the first time. */
+static void start(void)
+{
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+}
 
 static void put_error(struct arena *a, struct value *parsed, const char *member, const char *why)
 {
@@ -17,8 +25,10 @@ static void put_parsed(struct arena *a, struct value *parsed, const char *member
     struct value *(*parse)(struct arena *a, struct str text, struct err *err), struct str text)
 {
     struct err err = { 0 };
-    struct value *v = parse(a, text, &err);
+    struct value *v;
 
+    start();
+    v = parse(a, text, &err);
     if (v == NULL)
         put_error(a, parsed, member, err.text);
     else
@@ -42,6 +52,7 @@ static void on_pem(struct arena *a, const struct value *v, struct value *parsed)
     struct err err = { 0 };
     struct value *errors;
 
+    start();
     if (parse_pem(a, v->text, arena_str(a, v->name).at, parsed, &err) == 0)
         return;
     errors = value_get(parsed, "pem_errors");
