@@ -546,6 +546,64 @@ static void an_intermediate_is_followed_by_another(void)
     folder_remove(&d);
 }
 
+static void a_lease_ends_with_a_revocation(void)
+{
+    const char *serial;
+
+    open_with_root("\"key_type\":\"ec\"");
+    role("web", "{\"allow_any_name\":true,\"key_type\":\"ec\",\"generate_lease\":true}");
+    CHECK_U64(issue("web", "{\"common_name\":\"a.example\",\"ttl\":\"1h\"}"), 200);
+    serial = text_of("data.serial_number");
+    CHECK(str_starts(core_text(&f, "lease_id"), STR("pki/issue/web/")));
+    CHECK_STR(core_text(&f, "lease_duration"), "3600");
+    CHECK_U64(call(OP_WRITE, "sys/leases/revoke",
+                  arena_printf(&f.arena, "{\"lease_id\":\"%s\"}", text_of("lease_id"))),
+        204);
+    CHECK_U64(call(OP_READ, arena_printf(&f.arena, "pki/cert/%s", serial), NULL), 200);
+    CHECK(core_text(&f, "data.revocation_time").len > 1);
+    core_fixture_close(&f);
+}
+
+/* Nobody without a token makes anything; with one, only what its policies say. */
+static void asks_for_tokens(void)
+{
+    static const struct {
+        enum operation op;
+        const char *path;
+        int status;
+    } examples[] = {
+        { OP_WRITE, "pki/root/generate/internal", 403 },
+        { OP_WRITE, "pki/sign/web", 403 },
+        { OP_WRITE, "pki/sign-verbatim", 403 },
+        { OP_WRITE, "pki/revoke", 403 },
+        { OP_WRITE, "pki/revoke-with-key", 403 },
+        { OP_WRITE, "pki/tidy", 403 },
+        { OP_WRITE, "pki/crl/rotate", 403 },
+        { OP_WRITE, "pki/issuer/root/compromised", 403 },
+        { OP_READ, "pki/issuer/root", 403 },
+        { OP_READ, "pki/roles/web", 403 },
+        { OP_LIST, "pki/certs", 403 },
+        { OP_LIST, "pki/keys", 403 },
+        { OP_DELETE, "pki/root", 403 },
+        { OP_LIST, "pki/issuers", 200 },
+        { OP_READ, "pki/ca/pem", 200 },
+        { OP_READ, "pki/crl", 200 },
+        { OP_READ, "pki/issuer/root/pem", 200 },
+    };
+    const char *token;
+
+    open_with_root("\"key_type\":\"ec\"");
+    call(OP_WRITE, "sys/policies/acl/other",
+        "{\"policy\":\"path \\\"pki/roles/*\\\" { capabilities = [\\\"list\\\"] }\"}");
+    CHECK_U64(call(OP_WRITE, "auth/token/create", "{\"policies\":[\"other\"]}"), 200);
+    token = text_of("auth.client_token");
+    for (size_t i = 0; i < sizeof(examples) / sizeof(examples[0]); i++) {
+        CHECK_U64(core_call(&f, examples[i].op, examples[i].path, NULL, "{}"), examples[i].status);
+        CHECK_U64(core_call(&f, examples[i].op, examples[i].path, token, "{}"), examples[i].status);
+    }
+    core_fixture_close(&f);
+}
+
 static void survives_a_restart(void)
 {
     open_with_root("\"key_type\":\"ec\"");
@@ -593,4 +651,5 @@ TESTS(CASE(issues_rsa), CASE(issues_ec), CASE(issues_ed25519), CASE(signs_with_p
     CASE(signs_verbatim_but_never_an_authority), CASE(keeps_within_lifetimes),
     CASE(builds_a_chain_of_authorities), CASE(imports_what_openssl_made), CASE(revokes),
     CASE(answers_ocsp), CASE(keeps_several_issuers), CASE(replaces_a_compromised_issuer),
-    CASE(an_intermediate_is_followed_by_another), CASE(survives_a_restart), CASE(formats))
+    CASE(an_intermediate_is_followed_by_another), CASE(a_lease_ends_with_a_revocation),
+    CASE(asks_for_tokens), CASE(survives_a_restart), CASE(formats))
