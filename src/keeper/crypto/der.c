@@ -295,7 +295,7 @@ static size_t whole(size_t content)
 /* PKCS#8 of this curve up to the scalar, as put_pkcs8() writes it, given how much follows the scalar. */
 static void put_until_scalar(struct der *d, const struct curve *c, size_t behind)
 {
-    size_t end = d->at;
+    size_t end;
 
     d->at -= behind;
     end = d->at;
