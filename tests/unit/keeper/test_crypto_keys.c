@@ -163,11 +163,10 @@ static void foreign_forms_are_read(void)
     const struct signing how = { .digest = DIGEST_SHA256, .jws = true };
 
     CHECK(k != NULL && crypto_self_test(k));
-    CHECK(
-        k != NULL &&
-        crypto_verify(k, &how, STR("sample"),
-            hex("EFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716F7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8"),
-            &err) == 1);
+    CHECK(k != NULL && crypto_verify(k, &how, STR("sample"),
+                           hex("EFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716F7"
+                               "CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8"),
+                           &err) == 1);
     crypto_unref(k);
 }
 
