@@ -108,7 +108,8 @@ static struct kept *keep(struct core *c, struct str names, uint64_t bucket)
         acls_forget(c->acls);
     k = xcalloc(1, sizeof(*k) + names.len);
     k->len = names.len;
-    memcpy(k->names, names.at, names.len);
+    if (names.len > 0)
+        memcpy(k->names, names.at, names.len);
     k->next = c->acls->buckets[bucket];
     c->acls->buckets[bucket] = k;
     c->acls->n++;
@@ -143,8 +144,9 @@ static struct kept *make(struct request *r, struct str names, const struct token
     return k;
 }
 
-static struct kept *find_or_make(struct request *r, struct str names, const struct token *t)
+static struct kept *find_or_make(struct request *r, struct buf *from, const struct token *t)
 {
+    struct str names = from->data != NULL ? buf_as_str(from) : STR("");
     struct kept *k = find(r->core->acls, names, hash_bytes(names.at, names.len) % BUCKETS);
 
     return k != NULL ? k : make(r, names, t);
@@ -161,12 +163,12 @@ const struct acl *core_acl(struct request *r, const struct token *t)
     add_names(&names, t->identity_policies);
     if (names.over)
         r->tx.failed = "the token has too many policies";
-    k = find_or_make(r, buf_as_str(&names), t);
+    k = find_or_make(r, &names, t);
     if (k->templated) { /* each state of each entity has its own */
         buf_char(&names, '\0');
         buf_str(&names, t->entity);
         buf_str(&names, identity_version(r, t->entity));
-        k = find_or_make(r, buf_as_str(&names), t);
+        k = find_or_make(r, &names, t);
     }
     r->tx.after = later(before, k->after);
     buf_free(&names);

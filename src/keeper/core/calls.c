@@ -228,12 +228,12 @@ static bool is_ready(struct call *call)
 
 static void progress(struct list *waiting)
 {
-    while (!list_empty(waiting)) {
-        struct call *call = list_item(waiting->next, struct call, link);
+    list_each (it, after, waiting) {
+        struct call *call = list_item(it, struct call, link);
 
         if (!is_ready(call))
             return;
-        list_remove(&call->link);
+        list_remove(it);
         give_answer(call);
     }
 }
@@ -255,10 +255,10 @@ void call_hold(struct call *call)
 
 void calls_let_go(struct core *c)
 {
-    while (!list_empty(&c->held)) {
-        struct call *call = list_item(c->held.next, struct call, link);
+    list_each (it, after, &c->held) {
+        struct call *call = list_item(it, struct call, link);
 
-        list_remove(&call->link);
+        list_remove(it);
         c->nheld--;
         call->working = false;
         call->r.endpoint->on[call->r.op](&call->r);
@@ -272,12 +272,12 @@ static bool give_up(struct core *c, struct list *waiting, msec_t now)
 {
     bool any = false;
 
-    while (!list_empty(waiting)) {
-        struct call *call = list_item(waiting->next, struct call, link);
+    list_each (it, after, waiting) {
+        struct call *call = list_item(it, struct call, link);
 
         if (now < call->since + CORE_ANSWER_WITHIN)
             break;
-        list_remove(&call->link);
+        list_remove(it);
         call->sealing = false;
         answer_late(call);
         c->counters.late++;

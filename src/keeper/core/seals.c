@@ -258,7 +258,7 @@ void seals_draft_free(struct seal_draft *d)
 
 bool seals_draft_opens(const struct seal_draft *d, const struct share_set *s)
 {
-    uint8_t *keys = secret_alloc(2 * SEAL_KEY);
+    uint8_t *keys = secret_alloc((size_t)2 * SEAL_KEY);
     bool ok = combine(s, keys) && unwrap(keys, for_shares, d->shares_wrap, keys + SEAL_KEY);
 
     secret_free(keys);

@@ -59,7 +59,7 @@ static bool asked_bytes(struct request *r, int64_t *n)
 void sys_tools_random(struct request *r)
 {
     struct value *v = value_map(&r->arena);
-    struct str text;
+    struct str text = STR("");
     int64_t n;
     char *bytes;
 
@@ -80,7 +80,7 @@ void sys_tools_hash(struct request *r)
     struct str input = STR("");
     uint8_t sum[64];
     enum digest digest;
-    struct str text;
+    struct str text = STR("");
     size_t len;
 
     if (algorithm.len == 0) {

@@ -53,7 +53,9 @@ void sys_seal_status(struct request *r)
 
 bool share_decode(struct arena *a, struct str text, struct str *share)
 {
-    if ((text.len == 2 * SHARE_MAX || text.len == 2 * SEAL_KEY) && decode_hex(a, text, share))
+    const size_t bytes = text.len / 2;
+
+    if ((bytes == SHARE_MAX || bytes == SEAL_KEY) && decode_hex(a, text, share))
         return true;
     return decode_base64(a, text, share) && (share->len == SHARE_MAX || share->len == SEAL_KEY);
 }
