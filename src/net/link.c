@@ -454,7 +454,9 @@ static int read_frame(int fd, uint16_t *type, uint64_t *id, struct buf *body, ns
         return got;
     head = unpack_head(bytes);
     buf_clear(body);
-    if (head.zero != 0 || head.length > LINK_BODY_MAX || buf_reserve(body, head.length) == NULL)
+    if (head.zero != 0 || head.length > LINK_BODY_MAX)
+        return -1;
+    if (head.length > 0 && buf_reserve(body, head.length) == NULL)
         return -1;
     if (read_all(fd, body->data, head.length, deadline) != 1)
         return -1;

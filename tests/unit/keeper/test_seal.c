@@ -2,7 +2,10 @@
  * The barrier, shares of its root key, and the memory in which keys lie.
  */
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "base/fd.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "check.h"
@@ -231,6 +234,73 @@ static void nonces_differ(void)
     barrier_free(b);
 }
 
+/* What n seals of a barrier have as nonces. */
+static void take_nonces(struct barrier *b, uint8_t *to, unsigned n)
+{
+    struct buf sealed;
+
+    buf_init(&sealed, 1000);
+    for (unsigned i = 0; i < n; i++) {
+        sealed.len = 0;
+        barrier_seal(b, id_a, folder_a, SEALED_DATA, STR("x"), &sealed);
+        memcpy(to + (size_t)i * 12, sealed.data + 5, 12);
+    }
+    buf_free(&sealed);
+}
+
+/* The same keyring opened twice, as after a restart or in a machine that was copied, and a fork. */
+static void nonces_differ_across_restart_and_fork(void)
+{
+    enum { N = 20000, PARTS = 4 };
+    struct barrier *b = barrier_new();
+    uint8_t *all = xmalloc((size_t)PARTS * N * 12);
+    uint8_t root[BARRIER_KEY];
+    struct err err = { 0 };
+    struct buf packed;
+    unsigned twice = 0;
+    size_t got = 0;
+    int pipes[2];
+    pid_t child;
+
+    buf_init(&packed, 10000);
+    barrier_create(b);
+    memcpy(root, barrier_root(b), BARRIER_KEY);
+    barrier_pack(b, &packed);
+    take_nonces(b, all, N);
+    barrier_close(b);
+    CHECK(barrier_open(b, root, buf_as_str(&packed), &err) == 0);
+    take_nonces(b, all + (size_t)N * 12, N);
+    CHECK(pipe(pipes) == 0);
+    child = fork();
+    if (child == 0) { /* secret memory is not there: opened anew, with everything else as it was */
+        struct barrier *copy = barrier_new();
+        uint8_t *own = xmalloc((size_t)N * 12);
+
+        if (barrier_open(copy, root, buf_as_str(&packed), &err) == 0)
+            take_nonces(copy, own, N);
+        _exit(fd_write_all(pipes[1], own, (size_t)N * 12) == 0 ? 0 : 1);
+    }
+    close(pipes[1]);
+    take_nonces(b, all + (size_t)2 * N * 12, N);
+    while (got < (size_t)N * 12) {
+        ssize_t n = read(pipes[0], all + (size_t)3 * N * 12 + got, (size_t)N * 12 - got);
+
+        if (n <= 0)
+            break;
+        got += (size_t)n;
+    }
+    CHECK_U64(got, (size_t)N * 12);
+    CHECK(waitpid(child, NULL, 0) == child);
+    close(pipes[0]);
+    qsort(all, (size_t)PARTS * N, 12, order_of);
+    for (size_t i = 1; i < (size_t)PARTS * N; i++)
+        twice += memcmp(all + i * 12, all + (i - 1) * 12, 12) == 0;
+    CHECK_U64(twice, 0);
+    free(all);
+    buf_free(&packed);
+    barrier_free(b);
+}
+
 /* ---- memory ---- */
 
 static void gives_and_takes(void)
@@ -290,5 +360,6 @@ static void has_more_than_its_room(void)
 }
 
 TESTS(CASE(any_three_of_five), CASE(knows_the_field), CASE(all_255), CASE(every_byte_counts),
-    CASE(opens_again), CASE(goes_back), CASE(nonces_differ), CASE(gives_and_takes),
+    CASE(opens_again), CASE(goes_back), CASE(nonces_differ),
+    CASE(nonces_differ_across_restart_and_fork), CASE(gives_and_takes),
     CASE(has_more_than_its_room))
