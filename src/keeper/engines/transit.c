@@ -267,14 +267,6 @@ static void tick(struct request *r, struct mount *m)
     transit_usage_flush(&r->tx, m, on_used, &t);
 }
 
-static void observe(struct request *r, struct mount *m, struct value *to)
-{
-    struct value *names =
-        entry_list(&r->tx, entry_path(&r->tx, "mount/%.*s/key/", STR_ARG(m->id)), STR_NONE, 0);
-
-    value_put_i64(&r->arena, to, "keys", names != NULL ? names->n : 0);
-}
-
 /* ---- the table ---- */
 
 #define ON(read, list, write, delete)                                                              \
@@ -335,5 +327,4 @@ const struct engine engine_transit = {
     .type = "transit",
     .endpoints = endpoints,
     .tick = tick,
-    .observe = observe,
 };

@@ -117,13 +117,8 @@ void transit_version_add(struct tx *t, const struct mount *m, struct str name,
 void transit_trim(struct tx *t, const struct mount *m, struct str name, struct transit_key *k,
     uint32_t first, int64_t now_msec);
 
-/* ---- for backups, drills and incidents ---- */
+/* ---- for incidents ---- */
 
-/* Calls on_version for each version with a secret of each key in the mount; stops when it returns false. */
-void transit_each(struct tx *t, const struct mount *m,
-    bool (*on_version)(void *arg, struct str name, const struct transit_key *k, uint32_t version,
-        const struct transit_version *v),
-    void *arg);
 /*
  * Marks a version (0: all that have a secret) compromised, for r's time and `reason`, and puts a new one if the latest is among
  * them and the key may be rotated.  In r->tx.  fresh: the new version's key, of the same type (a reference is taken), made in a

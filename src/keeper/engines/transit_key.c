@@ -471,35 +471,7 @@ void transit_trim(struct tx *t, const struct mount *m, struct str name, struct t
     transit_key_put(t, m, name, k);
 }
 
-/* ---- for backups, drills and incidents ---- */
-
-void transit_each(struct tx *t, const struct mount *m,
-    bool (*on_version)(void *arg, struct str name, const struct transit_key *k, uint32_t version,
-        const struct transit_version *v),
-    void *arg)
-{
-    struct value *names =
-        entry_list(t, entry_path(t, "mount/%.*s/key/", STR_ARG(m->id)), STR_NONE, 0);
-
-    value_each(it, names)
-    {
-        const struct transit_key *found = transit_key_get(t, m, it->text);
-        struct transit_key k;
-        uint32_t last;
-
-        if (found == NULL)
-            continue;
-        k = *found;
-        last = k.pending > k.latest ? k.pending : k.latest;
-        for (uint32_t n = k.min_available > 0 ? k.min_available : 1; n <= last; n++) {
-            const struct transit_version *v = transit_version_get(t, m, it->text, n);
-
-            if (v != NULL && v->key != NULL && !crypto_is_public(v->key) &&
-                !on_version(arg, it->text, &k, n, v))
-                return;
-        }
-    }
-}
+/* ---- for incidents ---- */
 
 static bool mark_compromised(
     struct request *r, const struct mount *m, struct str name, uint32_t version, struct str reason)
