@@ -1,13 +1,14 @@
 /*
  * identity - entities and their aliases, looked at and changed; see core/identity_int.h for what they mean.  Groups
- * are in identity_group.c.
+ * are in identity_group.c, identity tokens in identity_oidc.c.
  *
- * Not here: identity tokens, an OIDC provider.
+ * Not here: an OIDC provider that others log in by.
  */
 #include "keeper/core/encode_int.h"
 #include "keeper/core/engines_int.h"
 #include "keeper/core/token_int.h"
 #include "keeper/engines/identity_int.h"
+#include "keeper/engines/identity_oidc_int.h"
 
 enum { METADATA_MAX = 64 /* members */, METADATA_BYTES = 512 /* each */ };
 
@@ -582,6 +583,23 @@ static const struct endpoint endpoints[] = {
             [OP_WRITE] = group_alias_write_by_id,
             [OP_DELETE] = group_alias_delete },
         NULL, 0 },
+    { "oidc/config", { [OP_READ] = oidc_config_read, [OP_WRITE] = oidc_config_write }, NULL, 0 },
+    { "oidc/key", { [OP_LIST] = oidc_key_list }, NULL, 0 },
+    { "oidc/key/{name}",
+        { [OP_READ] = oidc_key_read, [OP_WRITE] = oidc_key_write, [OP_DELETE] = oidc_key_delete },
+        NULL, 0 },
+    { "oidc/key/{name}/rotate", { [OP_WRITE] = oidc_key_rotate_now }, NULL, 0 },
+    { "oidc/role", { [OP_LIST] = oidc_role_list }, NULL, 0 },
+    { "oidc/role/{name}",
+        { [OP_READ] = oidc_role_read,
+            [OP_WRITE] = oidc_role_write,
+            [OP_DELETE] = oidc_role_delete },
+        NULL, 0 },
+    { "oidc/token/{name}", { [OP_READ] = oidc_token }, NULL, 0 },
+    { "oidc/introspect", { [OP_WRITE] = oidc_introspect }, NULL, 0 },
+    { "oidc/.well-known/openid-configuration", { [OP_READ] = oidc_well_known }, NULL,
+        ENDPOINT_OPEN },
+    { "oidc/.well-known/keys", { [OP_READ] = oidc_well_known_keys }, NULL, ENDPOINT_OPEN },
     { "lookup/entity", { [OP_WRITE] = lookup_entity }, NULL, 0 },
     { "lookup/group", { [OP_WRITE] = group_lookup }, NULL, 0 },
     { NULL },

@@ -277,6 +277,69 @@ static void external_groups_have_an_alias(void)
         400);
 }
 
+static bool is_active(const char *jwt)
+{
+    CHECK_U64(ask(OP_WRITE, "identity/oidc/introspect",
+                  arena_printf(&f.arena, "{\"token\":\"%s\"}", jwt)),
+        200);
+    return memmem(f.raw.at, f.raw.len, "\"active\":true", 13) != NULL;
+}
+
+static void identity_tokens_are_signed_and_verified(void)
+{
+    static const char *const algorithms[] = { "RS256", "ES256", "ES384", "ES512", "EdDSA" };
+    char *who = enter("ivy");
+    char *id = text_at("auth.entity_id");
+
+    CHECK_U64(ask(OP_WRITE, "identity/oidc/config", "{\"issuer\":\"https://weir.test\"}"), 200);
+    CHECK_U64(ask(OP_WRITE, "sys/policies/acl/own",
+                  "{\"policy\":\"path \\\"identity/oidc/token/*\\\" "
+                  "{ capabilities = [\\\"read\\\"] }\"}"),
+        204);
+    for (size_t i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++) {
+        const char *key = arena_printf(&f.arena, "identity/oidc/key/k%zu", i);
+        const char *role = arena_printf(&f.arena, "identity/oidc/role/r%zu", i);
+        const char *path = arena_printf(&f.arena, "identity/oidc/token/r%zu", i);
+        char *jwt;
+        char *forged;
+
+        CHECK_U64(ask(OP_WRITE, key,
+                      arena_printf(&f.arena, "{\"algorithm\":\"%s\",\"allowed_client_ids\":\"*\"}",
+                          algorithms[i])),
+            204);
+        CHECK_U64(
+            ask(OP_WRITE, role, arena_printf(&f.arena, "{\"key\":\"k%zu\",\"ttl\":\"1h\"}", i)),
+            204);
+        CHECK_U64(core_call(&f, OP_READ, path, who, NULL), 200);
+        jwt = text_at("data.token");
+        CHECK_STR(core_text(&f, "data.ttl"), "3600");
+        CHECK(is_active(jwt));
+        forged = arena_strdup(&f.arena, jwt);
+        forged[strcspn(forged, ".") + 10] ^= 1;
+        CHECK(!is_active(forged));
+        CHECK_U64(ask(OP_WRITE, at(key, "/rotate"), "{\"verification_ttl\":\"2m\"}"), 204);
+        CHECK(is_active(jwt));
+        CHECK_U64(ask(OP_DELETE, key, NULL), 400);
+    }
+    CHECK_U64(core_call(&f, OP_READ, "identity/oidc/token/r1", f.root, NULL), 400);
+    CHECK_U64(core_call(&f, OP_READ, "identity/oidc/.well-known/keys", NULL, NULL), 200);
+    CHECK(memmem(f.raw.at, f.raw.len, "\"kty\":\"OKP\"", 11) != NULL);
+    CHECK(memmem(f.raw.at, f.raw.len, "secret", 6) == NULL);
+    CHECK_U64(core_call(&f, OP_READ, "identity/oidc/token/r1", who, NULL), 200);
+    char *jwt = text_at("data.token");
+
+    CHECK(is_active(jwt));
+    CHECK_U64(ask(OP_WRITE, "identity/oidc/key/k1/rotate", "{\"verification_ttl\":\"2m\"}"), 204);
+    core_fixture_advance(&f, 119);
+    CHECK(is_active(jwt));
+    core_fixture_advance(&f, 1);
+    CHECK(!is_active(jwt));
+    CHECK_U64(core_call(&f, OP_READ, "identity/oidc/token/r2", who, NULL), 200);
+    jwt = text_at("data.token");
+    CHECK_U64(ask(OP_WRITE, at("identity/entity/id/", id), "{\"disabled\":true}"), 204);
+    CHECK(!is_active(jwt));
+}
+
 static const struct check_case cases[] = {
     CASE(a_login_makes_an_entity),
     CASE(its_policies_add_to_its_tokens),
@@ -286,6 +349,7 @@ static const struct check_case cases[] = {
     CASE(a_policy_may_name_its_entity),
     CASE(groups_add_their_policies),
     CASE(external_groups_have_an_alias),
+    CASE(identity_tokens_are_signed_and_verified),
 };
 
 int main(void)
