@@ -3,6 +3,7 @@
  * crashes, cuts and full disks.
  */
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -200,30 +201,32 @@ static void a_whole_journal_is_whole(void)
 static void every_flipped_byte_is_found(void)
 {
     struct str all;
-    char *copy;
-    char *path;
-    size_t missed = 0;
     struct str head;
+    size_t missed = 0;
+    char *path;
+    int fd;
 
     core_fixture_open(&f);
     CHECK_U64(get("sys/mounts"), 200);
     core_fixture_advance(&f, 2);
     CHECK_U64(get("sys/policy"), 200);
     close_keeping_folder();
-    path = segment();
-    all = read_all(path);
-    copy = arena_alloc(&f.arena, all.len);
-    memcpy(copy, all.at, all.len);
     CHECK_U64(verify(), 0);
     head = str_from(arena_strdup(&f.arena, verdict.head));
+    path = segment();
+    all = read_all(path);
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    CHECK(fd >= 0);
     for (size_t i = 0; i < all.len; i++) {
-        copy[i] ^= (char)(1 << i % 7);
-        write_all(path, (struct str){ copy, all.len });
+        char flipped = (char)(all.at[i] ^ 1 << i % 7);
+
+        CHECK(pwrite(fd, &flipped, 1, (off_t)i) == 1);
         if (verify_in(journal_folder(), head) == 0)
             missed++;
-        copy[i] = all.at[i];
+        CHECK(pwrite(fd, all.at + i, 1, (off_t)i) == 1);
     }
     CHECK_U64(missed, 0);
+    close(fd);
     core_fixture_close(&f);
 }
 
@@ -237,6 +240,7 @@ static void dropped_swapped_and_repeated_records_are_found(void)
 {
     struct str lines[LINES];
     struct str all;
+    struct str head;
     struct buf b;
     char *path;
     size_t n;
@@ -244,6 +248,8 @@ static void dropped_swapped_and_repeated_records_are_found(void)
     core_fixture_open(&f);
     live();
     close_keeping_folder();
+    CHECK_U64(verify(), 0);
+    head = str_from(arena_strdup(&f.arena, verdict.head));
     path = segment();
     all = read_all(path);
     n = lines_of(all, lines);
@@ -256,7 +262,7 @@ static void dropped_swapped_and_repeated_records_are_found(void)
                 put_line(&b, lines[i]);
         write_all(path, buf_as_str(&b));
         if (victim > 0) /* a journal may begin later: what is before was archived */
-            CHECK(verify() > 0);
+            CHECK(verify_in(journal_folder(), head) > 0);
         CHECK(victim == 0 || found[victim == n - 1 ? AUDIT_CUT : AUDIT_MISSING] > 0);
 
         buf_clear(&b);
@@ -266,7 +272,7 @@ static void dropped_swapped_and_repeated_records_are_found(void)
             put_line(&b, lines[at < n ? at : i]);
         }
         write_all(path, buf_as_str(&b));
-        CHECK(victim == n - 1 || verify() > 0);
+        CHECK(victim == n - 1 || verify_in(journal_folder(), head) > 0);
 
         buf_clear(&b);
         for (size_t i = 0; i < n; i++) {
@@ -275,14 +281,14 @@ static void dropped_swapped_and_repeated_records_are_found(void)
                 put_line(&b, lines[i]);
         }
         write_all(path, buf_as_str(&b));
-        CHECK(verify() > 0);
+        CHECK(verify_in(journal_folder(), head) > 0);
         CHECK(found[AUDIT_OUT_OF_ORDER] > 0);
 
         buf_clear(&b);
         for (size_t i = 0; i < victim; i++)
             put_line(&b, lines[i]);
         write_all(path, buf_as_str(&b));
-        CHECK(verify() > 0);
+        CHECK(verify_in(journal_folder(), head) > 0);
         CHECK(found[AUDIT_CUT] > 0);
     }
     buf_free(&b);
