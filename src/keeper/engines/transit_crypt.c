@@ -91,9 +91,8 @@ static void seal(const struct transit_job *j, struct transit_item *it, struct cr
     if (crypto_encrypt(
             d.key, nonce_of(it, convergent, &d, plain, room), it->aad, plain, to, &err) == -1)
         transit_item_fails(it, 400,
-            key_facts(j->k.type)->asymmetric
-                ? "crypto/rsa: message too long for RSA key size, or associated data that RSA has not"
-                : "the plaintext is too long");
+            key_facts(j->k.type)->asymmetric ? "crypto/rsa: message too long for RSA key size"
+                                             : "the plaintext is too long");
     else if (convergent == 1)
         buf_consume(to, crypto_nonce_bytes(j->k.type)); /* the client knows it */
     underive(j, &d);

@@ -143,7 +143,10 @@ static void unwrap(void *arg)
         i->error = "the ciphertext is not a key wrapped with this mount's wrapping key";
     else
         i->key = crypto_from_secret(i->k.type, buf_as_str(&plain), &err);
-    if (i->error == NULL && (i->key == NULL || !crypto_self_test(i->key)))
+    if (i->k.type == KEY_HMAC)
+        i->k.key_size = (int64_t)plain.len;
+    if (i->error == NULL && (i->key == NULL || !crypto_self_test(i->key) ||
+                                (i->k.type == KEY_HMAC && plain.len < TRANSIT_HMAC_KEY)))
         i->error = "the imported key is malformed or of another type";
     buf_free(&aes);
     buf_free(&plain);

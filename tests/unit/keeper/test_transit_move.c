@@ -410,6 +410,16 @@ static void a_symmetric_key_is_imported(void)
         204);
     CHECK_U64(read_from("transit/keys/mine"), 200);
     CHECK_STR(core_text(&f, "data.latest_version"), "2");
+    CHECK_U64(
+        write_to("transit/keys/mac/import",
+            BODY("{\"type\":\"hmac\",\"ciphertext\":\"%s\"}",
+                wrap(k, DIGEST_SHA256, STR("a secret of more than 32 bytes, as HMACs want")))),
+        204);
+    CHECK_U64(read_from("transit/keys/mac"), 200);
+    CHECK_STR(core_text(&f, "data.key_size"), "45");
+    CHECK_U64(write_to("transit/keys/x/import", BODY("{\"type\":\"hmac\",\"ciphertext\":\"%s\"}",
+                                                    wrap(k, DIGEST_SHA256, STR("too short")))),
+        400);
     /* The wrong hash, the wrong type, no key at all. */
     CHECK_U64(write_to("transit/keys/x/import",
                   BODY("{\"type\":\"aes256-gcm96\",\"ciphertext\":\"%s\"}", wrapped)),
