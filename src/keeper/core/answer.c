@@ -54,6 +54,8 @@ static struct value *refusal(struct request *r)
     value_put(map, "errors", r->reply.errors);
     if (r->reply.warnings != NULL)
         value_put(map, "warnings", r->reply.warnings);
+    if (r->reply.top != NULL)
+        put_top(&r->arena, map, r->reply.top);
     return map;
 }
 

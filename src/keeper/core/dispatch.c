@@ -153,8 +153,7 @@ static bool step_policy(struct call *call)
         reply_error(r, 403, "%s", permission_denied);
         return false;
     }
-    if (answer.approvals != NULL && r->endpoint != NULL &&
-        (r->endpoint->flags & ENDPOINT_APPROVE) != 0)
+    if (answer.approvals != NULL)
         return approval_admits(r, answer.approvals);
     return true;
 }

@@ -36,7 +36,7 @@ enum endpoint_flags {
     ENDPOINT_ANY =
         8, /* any valid token, whatever its policies (lookup-self comes by the default policy, not by this) */
     ENDPOINT_APPROVE =
-        16, /* M-of-N approval where a policy says so (destroy, export, seal, incident) */
+        16, /* what a policy should want approvals for: destroy, export, seal, incident */
     ENDPOINT_RAW = 32,      /* body may be no JSON: r->raw */
     ENDPOINT_RECOVERY = 64, /* rekey, generate-root: open when the configuration says so */
 };

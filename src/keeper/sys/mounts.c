@@ -4,6 +4,7 @@
  * Both are one table; those of sys/auth have "auth/" before their path.  A mount that is taken away is gone at once; what
  * it kept is cleared away in the background.
  */
+#include "keeper/core/approval_int.h"
 #include "keeper/core/encode_int.h"
 #include "keeper/core/lease_int.h"
 #include "keeper/core/lockout_int.h"
@@ -463,6 +464,7 @@ void sys_tick(struct request *r, struct mount *m)
 
     (void)m;
     rotate_when_due(r);
+    approval_tick(r);
     value_each(id,
         gone) if (!entry_delete_under(&r->tx, entry_path(&r->tx, "mount/%.*s/", STR_ARG(id->text))))
         entry_delete(&r->tx, entry_path(&r->tx, "core/gone/%.*s", STR_ARG(id->text)));

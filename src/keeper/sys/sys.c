@@ -3,6 +3,7 @@
  *
  * The first pattern that fits counts.  SUDO is where Vault wants it, and for all that changes who can open the keeper.
  */
+#include "keeper/core/approval_int.h"
 #include "keeper/core/engines_int.h"
 #include "keeper/core/wrap_int.h"
 #include "keeper/sys/managed_int.h"
@@ -94,6 +95,10 @@ static const struct endpoint endpoints[] = {
     { "wrapping/rewrap", { WRITE = wrap_endpoint_rewrap }, .flags = OPEN },
     { "wrapping/lookup", { READ = wrap_endpoint_lookup, WRITE = wrap_endpoint_lookup },
         .flags = OPEN },
+
+    /* approvals by others */
+    { "control-group/authorize", { WRITE = approval_authorize } },
+    { "control-group/request", { WRITE = approval_status } },
 
     /* audit */
     { "audit", { READ = sys_audit_list }, .flags = SUDO },
