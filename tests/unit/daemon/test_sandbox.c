@@ -136,11 +136,16 @@ static void stop(struct timer *t)
     loop_stop(loop);
 }
 
+static bool makes_a_loop(void)
+{
+    return loop_new() != NULL;
+}
+
+/* One from before the sandbox. */
 static bool runs_a_loop(void)
 {
     struct timer t;
 
-    loop = loop_new();
     timer_init(&t, stop);
     timer_set(loop, &t, loop_now(loop) + 1);
     loop_run(loop);
@@ -200,6 +205,7 @@ static const struct attempt {
     { "accept", accepts, WORKS, KILLED, WORKS, WORKS, FAILS },
     { "start a thread", starts_a_thread, WORKS, KILLED, WORKS, WORKS, WORKS },
     { "run a loop", runs_a_loop, WORKS, WORKS, WORKS, WORKS, WORKS },
+    { "make a loop", makes_a_loop, WORKS, KILLED, WORKS, WORKS, WORKS },
     { "hand out a secret", hands_out_memory, WORKS, WORKS, WORKS, FAILS, FAILS },
     { "write it through", writes_it_through, WORKS, KILLED, FAILS, FAILS, WORKS },
     { "draw random bytes", draws_random_bytes, WORKS, WORKS, WORKS, WORKS, WORKS },
@@ -283,6 +289,7 @@ static void start(void)
     socklen_t len = sizeof(a);
 
     MUST(mkdtemp(folder) != NULL);
+    loop = loop_new();
     listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     MUST(bind(listening, (struct sockaddr *)&a, sizeof(a)) == 0 && listen(listening, 64) == 0);
     MUST(getsockname(listening, (struct sockaddr *)&a, &len) == 0);
