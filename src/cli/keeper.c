@@ -328,6 +328,17 @@ static int token(const struct command_line *line)
     return 0;
 }
 
+static int approve(const struct command_line *line)
+{
+    json_t *body = json_object();
+
+    json_object_set_new(body, "accessor", json_string(line->args[0]));
+    return keeper_do(line,
+        &(struct keeper_question){
+            .method = "POST", .path = "sys/control-group/authorize", .body = body },
+        "you agreed; once enough have, whoever asked may ask again");
+}
+
 /* ---- the command ---- */
 
 static const struct option keeper_options[] = {
@@ -357,6 +368,7 @@ static const struct action keeper_actions[] = {
     { "rekey", "", "New shares in place of the old ones, which are asked for.", 0, 0, rekey },
     { "login", "", "Check a token and keep it in ~/.vault-token.", 0, 0, login },
     { "token", "POLICY...", "Make a token with these policies.", 1, COMMAND_ARGS_MAX, token },
+    { "approve", "ACCESSOR", "Agree to a request that needs approvals.", 1, 1, approve },
     { "identity", "FILE", "Make a key pair for backups: FILE gets the private half.", 1, 1,
         keeper_identity },
     { "backup", "FILE", "Write all it keeps to a file, encrypted to recipients.", 1, 1,
