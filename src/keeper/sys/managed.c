@@ -123,6 +123,19 @@ bool managed_engine(
 
 /* ---- policies ---- */
 
+static void put_texts(struct buf *to, const struct value *list)
+{
+    const char *comma = "";
+
+    buf_char(to, '[');
+    value_each(one, list)
+    {
+        buf_printf(to, "%s\"%.*s\"", comma, STR_ARG(one->text));
+        comma = ", ";
+    }
+    buf_char(to, ']');
+}
+
 /* As Vault would read it, so that whoever reads it back sees what it says. */
 static struct str policy_text(struct request *r, const struct value *rules)
 {
@@ -132,16 +145,18 @@ static struct str policy_text(struct request *r, const struct value *rules)
     buf_init(&b, POLICY_MOST);
     value_each(rule, rules)
     {
-        const char *comma = "";
+        const struct value *approvals = value_get(rule, "approvals");
 
-        buf_printf(&b, "path \"%.*s\" {\n  capabilities = [",
-            STR_ARG(value_get_text(rule, "path", STR(""))));
-        value_each(can, value_get(rule, "capabilities"))
-        {
-            buf_printf(&b, "%s\"%.*s\"", comma, STR_ARG(can->text));
-            comma = ", ";
+        buf_printf(&b,
+            "path \"%.*s\" {\n  capabilities = ", STR_ARG(value_get_text(rule, "path", STR(""))));
+        put_texts(&b, value_get(rule, "capabilities"));
+        if (approvals != NULL) {
+            buf_printf(&b, "\n  approvals = {\n    count = %lld\n    policies = ",
+                (long long)value_get_i64(approvals, "count", 0));
+            put_texts(&b, value_get(approvals, "policies"));
+            buf_text(&b, "\n  }");
         }
-        buf_text(&b, "]\n}\n");
+        buf_text(&b, "\n}\n");
     }
     text = arena_str(&r->arena, buf_as_str(&b));
     buf_free(&b);
