@@ -305,7 +305,7 @@ static struct str clean_display_name(struct request *r, struct str name)
         char c = name.at[i];
         bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 
-        to[n++] = plain ? c : '-';
+        to[n++] = (char)(plain ? c : '-');
     }
     return (struct str){ to, to[n - 1] == '-' ? n - 1 : n };
 }

@@ -203,7 +203,7 @@ struct str login_display_name(struct request *r, struct str name)
     size_t n = 0;
 
     for (size_t i = sizeof("auth/") - 1; i < path.len; i++)
-        to[n++] = path.at[i] == '/' ? '-' : path.at[i];
+        to[n++] = (char)(path.at[i] == '/' ? '-' : path.at[i]);
     memcpy(to + n, name.at, name.len);
     n += name.len;
     if (n > 0 && to[n - 1] == '-')

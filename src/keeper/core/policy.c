@@ -138,6 +138,8 @@ static void lay_exact(struct acl *a)
 
 static void chain_prefixes(struct rules *rules)
 {
+    if (rules->at == NULL)
+        return;
     for (size_t i = 1; i < rules->n; i++) {
         const struct policy_rule *w = &rules->at[i - 1];
 

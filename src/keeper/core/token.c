@@ -78,7 +78,7 @@ static void checksum(struct request *r, const char *random, char to[TEXT_CHECK])
     const struct str mac =
         token_hash(r, str_from(arena_printf(&r->arena, "check %.*s", TEXT_RANDOM, random)));
 
-    for (unsigned i = 0; i < TEXT_CHECK; i++)
+    for (size_t i = 0; i < TEXT_CHECK; i++)
         to[i] = digits[((unsigned char)mac.at[2 * i] * 31U + (unsigned char)mac.at[2 * i + 1]) %
                        (sizeof(digits) - 1)];
 }
