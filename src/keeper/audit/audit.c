@@ -173,6 +173,12 @@ void audit_stop(struct audit *a)
     forget_keys(a);
 }
 
+void audit_forget(struct audit *a)
+{
+    queue_begin(&a->queue, a->queue.written);
+    a->known = false;
+}
+
 /* ---- on the way to the journal ---- */
 
 void audit_flush(struct audit *a, bool sync)
@@ -191,6 +197,22 @@ uint64_t audit_written(const struct audit *a)
 bool audit_is_stuck(const struct audit *a)
 {
     return queue_is_stuck(&a->queue, CORE_ANSWER_WITHIN);
+}
+
+bool audit_sign(struct audit *a, struct str text, uint8_t signature[64], uint8_t key[32])
+{
+    static const char kind[] = "weir report\n";
+    struct buf all;
+
+    if (a->secret == NULL)
+        return false;
+    buf_init(&all, SIZE_MAX / 4);
+    buf_text(&all, kind);
+    buf_str(&all, text);
+    crypto_sign_detached(signature, NULL, (const unsigned char *)all.data, all.len, a->secret);
+    memcpy(key, a->secret + CHAIN_KEY, CHAIN_KEY);
+    buf_free(&all);
+    return true;
 }
 
 /* ---- what is said of it ---- */

@@ -28,6 +28,8 @@ bool audit_start(struct audit *a, const char **why);
 /* Sealing: a last head, which the open batch notes; its number, or 0.  Once it is written audit_stop() wipes the keys. */
 uint64_t audit_last(struct audit *a);
 void audit_stop(struct audit *a);
+/* After audit_stop(): what was recorded and is not written belonged to a keeper that never came to be. */
+void audit_forget(struct audit *a);
 
 /* Queue a record; returns its number. Not while audit_is_stuck().  The response record also for refusals (no token, bad path ...). */
 uint64_t audit_request(struct audit *a, struct request *r);
@@ -48,6 +50,8 @@ void audit_on_written(struct audit *a, void (*call)(void *arg), void *arg);
 bool audit_is_stuck(const struct audit *a);
 /* hmac-sha256:..., as sys/audit-hash answers. */
 struct str audit_hash(struct audit *a, struct arena *to, struct str s);
+/* Ed25519 by the key that signs heads, over "weir report\n" and the text: for reports that are to be believed elsewhere. False: sealed. */
+bool audit_sign(struct audit *a, struct str text, uint8_t signature[64], uint8_t key[32]);
 /* For health and metrics: records, lag in msec, head age, size. */
 void audit_observe(struct audit *a, struct arena *arena, struct value *to);
 

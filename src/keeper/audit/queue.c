@@ -24,6 +24,7 @@ void queue_free(struct queue *q)
 
 void queue_begin(struct queue *q, uint64_t written)
 {
+    q->resume = q->resume || q->refused;
     buf_clear(&q->lines);
     q->sent = 0;
     q->n = 0;
@@ -145,6 +146,7 @@ static void send_from(struct queue *q, uint32_t flags)
 
     if (!link_send(q->link, JOURNAL_APPEND, q->added, v, 2))
         return;
+    q->resume = false;
     q->under_way[(q->first + q->n) % QUEUE_UNDER_WAY] = (struct queue_append){
         .last = q->added,
         .len = len,
@@ -157,7 +159,7 @@ static void send_from(struct queue *q, uint32_t flags)
 
 void queue_flush(struct queue *q)
 {
-    uint32_t flags = q->sync ? JOURNAL_SYNC : 0;
+    uint32_t flags = (q->sync ? JOURNAL_SYNC : 0) | (q->resume ? JOURNAL_RESUME : 0);
 
     if (q->link == NULL || q->compare || q->n == QUEUE_UNDER_WAY)
         return;

@@ -37,6 +37,7 @@ struct queue {
     msec_t waiting;   /* since when something could not go out; 0: nothing has to wait */
     msec_t retry;     /* when to try again after a refusal; 0: there was none */
     bool refused;
+    bool resume;  /* what was refused was forgotten: the next append must say that it goes on */
     bool compare; /* a new link: how does the journal end? */
     bool sync;    /* what is added must be on the disk before it counts as written */
     uint64_t refusals;
@@ -48,7 +49,7 @@ struct queue {
 void queue_init(struct queue *q, struct loop *l);
 void queue_free(struct queue *q);
 void queue_attach(struct queue *q, int fd);
-/* Forgets everything: the journal's newest record is this one. */
+/* Forgets everything, also what was refused: the journal's newest record is this one. */
 void queue_begin(struct queue *q, uint64_t written);
 /* The line that was just appended to q->lines is complete: it is this record. */
 void queue_added(struct queue *q, uint64_t seq);

@@ -6,6 +6,7 @@
 #include "keeper/core/approval_int.h"
 #include "keeper/core/engines_int.h"
 #include "keeper/core/wrap_int.h"
+#include "keeper/sys/incident_int.h"
 #include "keeper/sys/managed_int.h"
 #include "keeper/sys/sys_int.h"
 
@@ -180,6 +181,10 @@ static const struct endpoint endpoints[] = {
     { "storage/raft/snapshot", { READ = sys_snapshot_read, WRITE = sys_snapshot_write },
         .flags = APPROVE },
     { "storage/raft/snapshot-force", { WRITE = sys_snapshot_write }, .flags = SUDO },
+
+    /* something is compromised */
+    { "weir/incident", { LIST = sys_incident_list, WRITE = sys_incident }, .flags = APPROVE },
+    { "weir/incident/{id}", { READ = sys_incident_read }, .flags = SUDO },
 
     /* looking at it */
     { "metrics", { READ = sys_metrics } },
