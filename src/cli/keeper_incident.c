@@ -36,6 +36,13 @@ static void print_value(const char *name, const json_t *v, int depth)
     printf("%*s%s  %s\n", depth, "", name, text != NULL ? text : json_string_value(v));
 }
 
+/* The report again, as it was signed. */
+static bool is_for_programs(const char *key)
+{
+    return strcmp(key, "report") == 0 || strcmp(key, "signature") == 0 ||
+           strcmp(key, "public_key") == 0;
+}
+
 static json_t *body_of(const struct command_line *line, struct err *err)
 {
     static const char *const kinds[] = { "key", "issuer", "entity" };
@@ -54,7 +61,8 @@ static json_t *body_of(const struct command_line *line, struct err *err)
     }
     if (n != 1)
         err_set(err, ERR_CONFIG, "incident_what",
-            "say what is compromised: one of --key ENGINE/NAME, --issuer ENGINE/NAME, --entity NAME");
+            "say what is compromised: one of --key ENGINE/NAME, --issuer ENGINE/NAME, --entity "
+            "NAME");
     else if (reason == NULL)
         err_set(err, ERR_CONFIG, "incident_reason", "say why, for the report: --reason TEXT");
     if (n != 1 || reason == NULL) {
@@ -87,10 +95,11 @@ int keeper_incident(const struct command_line *line)
     } else {
         json_object_foreach((json_t *)(uintptr_t)keeper_data(&a), key, one)
         {
-            print_value(key, one, 0);
+            if (!is_for_programs(key))
+                print_value(key, one, 0);
         }
-        if (!act)
-            puts("\nnothing was changed; --do does it");
+        puts(
+            act ? "\nthe report and its signature: --json" : "\nnothing was changed; --do does it");
     }
     keeper_answer_free(&a);
     return 0;
