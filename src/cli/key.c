@@ -42,18 +42,23 @@ static int list(const struct command_line *line)
     return 0;
 }
 
-static void print_versions(const json_t *data)
+/* Beyond Vault: each version with its state (NIST SP 800-57). */
+static int print_versions(const struct command_line *line, struct err *err)
 {
+    auto_free char *path = path_of(line->args[0], "keys", "/versions");
+    struct keeper_answer a;
     const char *version;
     json_t *one;
 
-    json_object_foreach(json_object_get(data, "keys"), version, one)
+    if (keeper_ask(line, &(struct keeper_question){ .method = "GET", .path = path }, &a, err) == -1)
+        return -1;
+    json_object_foreach(json_object_get(keeper_data(&a), "versions"), version, one)
     {
-        const char *made = json_text_at(one, "creation_time");
-        const char *state = json_text_at(one, "state");
-
-        printf("  version %-4s %s%s%s\n", version, made, state[0] != '\0' ? "  " : "", state);
+        printf("  version %-4s %-12s %s\n", version, json_text_at(one, "state"),
+            json_text_at(one, "creation_time"));
     }
+    keeper_answer_free(&a);
+    return 0;
 }
 
 static int show(const struct command_line *line)
@@ -77,9 +82,10 @@ static int show(const struct command_line *line)
         if (json_number_at(data, "auto_rotate_period") > 0)
             printf(
                 "  rotates every %lld s\n", (long long)json_number_at(data, "auto_rotate_period"));
-        print_versions(data);
     }
     keeper_answer_free(&a);
+    if (!line->json && print_versions(line, &err) == -1)
+        return command_fail(line, &err);
     return 0;
 }
 
@@ -102,6 +108,21 @@ static int rotate(const struct command_line *line)
 
     return keeper_do(line, &(struct keeper_question){ .method = "POST", .path = path },
         "a new version signs and encrypts; the old ones go on verifying and decrypting");
+}
+
+static int set_state(const struct command_line *line)
+{
+    auto_free char *more = xasprintf("/versions/%s", line->args[1]);
+    auto_free char *path = path_of(line->args[0], "keys", more);
+    const char *reason = command_option(line, "reason");
+    json_t *body = json_object();
+
+    json_object_set_new(body, "state", json_string(line->args[2]));
+    if (reason != NULL)
+        json_object_set_new(body, "reason", json_string(reason));
+    return keeper_do(line,
+        &(struct keeper_question){ .method = "POST", .path = path, .body = body },
+        "the version is in that state");
 }
 
 static int public_key(const struct command_line *line)
@@ -212,6 +233,7 @@ static int decrypt(const struct command_line *line)
 static const struct option key_options[] = {
     OPTIONS_KEEPER,
     { "type", "TYPE", "create: ed25519, ecdsa-p256, rsa-2048, aes256-gcm96 (when not given) ..." },
+    { "reason", "TEXT", "state: why" },
     { 0 },
 };
 
@@ -220,6 +242,8 @@ static const struct action key_actions[] = {
     { "show", "NAME", "Type, versions and their states.", 1, 1, show },
     { "create", "NAME", "Make one; its --type is aes256-gcm96 when none is given.", 1, 1, create },
     { "rotate", "NAME", "Make a new version of it, which signs from now on.", 1, 1, rotate },
+    { "state", "NAME VERSION STATE", "Make a version deactivated, compromised or destroyed.", 3, 3,
+        set_state },
     { "public", "NAME", "Print the public half of the newest version.", 1, 1, public_key },
     { "sign", "NAME", "Sign what comes on stdin.", 1, 1, sign },
     { "verify", "NAME SIGNATURE", "Does the signature fit what comes on stdin?", 2, 2, verify },
