@@ -139,6 +139,22 @@ void lockout_clear(struct request *r, const struct mount *m, struct str name)
         *f = (struct failures){ 0 };
 }
 
+void lockout_endpoint_unlock(struct request *r)
+{
+    const struct mount *m = core_mount_by_accessor(r->core, param(r, "accessor"));
+    struct str name = param(r, "name");
+    char *lower = arena_alloc(&r->arena, name.len + 1);
+
+    if (m == NULL) {
+        reply_error(r, 400, "no mount has this accessor");
+        return;
+    }
+    for (size_t i = 0; i < name.len; i++)
+        lower[i] = ascii_lower(name.at[i]);
+    lockout_clear(r, m, (struct str){ lower, name.len });
+    reply_empty(r);
+}
+
 void lockouts_forget(struct core *c)
 {
     free(c->lockouts);

@@ -17,6 +17,8 @@ void lockout_failed(struct request *r, const struct mount *m, struct str name);
 void lockout_clear(struct request *r, const struct mount *m, struct str name);
 /* user_lockout_config of the body into the mount's config, times in seconds. What is wrong: reply_error(). */
 void lockout_read_config(struct request *r, struct mount *m);
+/* sys/locked-users/<accessor>/unlock/<name> */
+void lockout_endpoint_unlock(struct request *r);
 void lockouts_forget(struct core *c);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include "keeper/core/approval_int.h"
 #include "keeper/core/engines_int.h"
+#include "keeper/core/lockout_int.h"
 #include "keeper/core/wrap_int.h"
 #include "keeper/sys/incident_int.h"
 #include "keeper/sys/managed_int.h"
@@ -42,6 +43,7 @@ static const struct endpoint endpoints[] = {
     { "auth", { READ = sys_auth_list } },
     { "auth/{path*}", { READ = sys_auth_read, WRITE = sys_auth_write, DELETE = sys_auth_delete },
         .flags = SUDO },
+    { "locked-users/{accessor}/unlock/{name}", { WRITE = lockout_endpoint_unlock } },
     { "remount", { WRITE = sys_remount }, .flags = SUDO },
     { "remount/status/{id}", { READ = sys_remount_status } },
 

@@ -291,6 +291,17 @@ static void lockout_is_the_mounts_to_set(void)
     CHECK_U64(enter("joe", "wrong"), 400);
     CHECK_U64(enter("joe", "wrong"), 400);
     CHECK_U64(enter("joe", "new"), 403);
+    CHECK_U64(ask(OP_READ, "sys/auth", NULL), 200);
+    CHECK_U64(ask(OP_WRITE,
+                  arena_printf(&f.arena, "sys/locked-users/%.*s/unlock/Joe",
+                      STR_ARG(value_get_text(
+                          value_get(core_at(&f, "data"), "userpass/"), "accessor", STR("")))),
+                  NULL),
+        204);
+    CHECK_U64(enter("joe", "new"), 200);
+    CHECK_U64(enter("joe", "wrong"), 400);
+    CHECK_U64(enter("joe", "wrong"), 400);
+    CHECK_U64(enter("joe", "new"), 403);
     core_fixture_advance(&f, 10);
     CHECK_U64(enter("joe", "new"), 200);
     CHECK_U64(ask(OP_WRITE, "sys/auth/userpass/tune",
