@@ -94,15 +94,8 @@ static bool is_settled(struct core *c)
                                  entries_has_failed(c->entries, c->closing_batch));
 }
 
-static void finish_sealing(struct core *c)
+static void forget_all(struct core *c)
 {
-    if (c->state != CORE_SEALING || c->calls > c->nheld ||
-        (c->ngates > 0 && !audit_is_stuck(c->audit)))
-        return;
-    if (!c->closing)
-        begin_closing(c);
-    if (!is_settled(c) || c->state != CORE_SEALING) /* giving up batches comes back here */
-        return;
     c->closing = false;
     audit_stop(c->audit);
     entries_forget(c->entries);
@@ -113,6 +106,29 @@ static void finish_sealing(struct core *c)
     quotas_forget(c->quotas);
     backups_forget(c);
     c->records = 0;
+}
+
+/* The first keyring of a keeper could not be written down, and the entries have taken it back: there is no keeper. */
+static void notice_lost_keyring(struct core *c)
+{
+    if ((c->state != CORE_OPEN && c->state != CORE_SEALING) || barrier_is_open(c->barrier))
+        return;
+    forget_all(c);
+    audit_forget(c->audit);
+    c->state = CORE_NO_STORE;
+    core_look_at_store(c);
+}
+
+static void finish_sealing(struct core *c)
+{
+    if (c->state != CORE_SEALING || c->calls > c->nheld ||
+        (c->ngates > 0 && !audit_is_stuck(c->audit)))
+        return;
+    if (!c->closing)
+        begin_closing(c);
+    if (!is_settled(c) || c->state != CORE_SEALING) /* giving up batches comes back here */
+        return;
+    forget_all(c);
     c->state = CORE_SEALED;
     core_tell(c, "state", STR("sealed"));
     calls_let_go(c);
@@ -122,6 +138,7 @@ static void progress(void *arg)
 {
     struct core *c = arg;
 
+    notice_lost_keyring(c);
     notice_failures(c);
     open_gates(c);
     calls_progress(c);
