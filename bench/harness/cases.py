@@ -2,7 +2,7 @@
 import dataclasses
 import typing
 
-from . import measures
+from . import keeper, measures
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,4 +50,20 @@ CASES = (
          path="/fixed", connections=5000, tls=True, limit=16384),
     Case("reload", "a new configuration each second under 5,000 requests/s", measures.reloads,
          {"nginx": None, "haproxy": None}, rate=5000),
+    Case("keeper.sign_ed25519", "an audited Ed25519 signature over HTTP, all of Weir on one core",
+         keeper.sign, {"openssl speed": 1.0}, mode="ed25519", connections=16),
+    Case("keeper.sign_p256", "the same with ECDSA P-256", keeper.sign, {"openssl speed": 0.55},
+         mode="ecdsa-p256", connections=16),
+    Case("keeper.sign_rsa2048", "the same with RSA-2048", keeper.sign, {"openssl speed": 0.9},
+         mode="rsa-2048", connections=16),
+    Case("keeper.request", "a request beside its cryptography", keeper.request, {}, limit=20,
+         connections=16),
+    Case("keeper.tls", "signatures for the edge's TLS, asked over a channel", keeper.tls_signing, {}),
+    Case("keeper.restart", "start to serving, 100,000 secrets and 1,000,000 leases", keeper.restart,
+         {}, rate=1000000, limit=1),
+    Case("keeper.rotate", "10,000 keys rotated, durable", keeper.rotate, {}, rate=10000, limit=5),
+    Case("keeper.incident", "a key declared compromised until its version refuses", keeper.incident,
+         {}, limit=1),
+    Case("keeper.restore", "100,000 entries restored, every signing key proven", keeper.restore, {},
+         rate=100000, limit=60),
 )
