@@ -101,7 +101,7 @@ static struct value *field_given(struct request *r, const struct field *f, const
     case BOOL:
         return field_bool(r, name, &b) ? value_bool(&r->arena, b) : NULL;
     case NETWORKS:
-        return field_networks(r, name, &list) ? list : NULL;
+        return field_networks_as_given(r, name, &list) ? list : NULL;
     case COUNT:
         if (!field_int(r, name, &n))
             return NULL;

@@ -131,7 +131,7 @@ static struct value *read_secret(struct request *r, const struct value *role)
         return NULL;
     field_int(r, "num_uses", &num_uses);
     field_seconds(r, "ttl", &ttl);
-    if (!field_networks(r, "cidr_list", &sources) && !refused(r))
+    if (!field_networks_as_given(r, "cidr_list", &sources) && !refused(r))
         sources = value_list(a);
     if (!refused(r))
         field_networks(r, "token_bound_cidrs", &networks);

@@ -60,7 +60,7 @@ static bool normal_network(struct arena *a, struct str s, struct str *to)
     return true;
 }
 
-bool field_networks(struct request *r, const char *name, struct value **to)
+static bool read_networks(struct request *r, const char *name, bool as_given, struct value **to)
 {
     struct value *given;
     struct value *out = value_list(&r->arena);
@@ -80,10 +80,20 @@ bool field_networks(struct request *r, const char *name, struct value **to)
                 STR_ARG(v->text));
             return false;
         }
-        value_add_text(&r->arena, out, s);
+        value_add_text(&r->arena, out, as_given ? v->text : s);
     }
     *to = out;
     return true;
+}
+
+bool field_networks(struct request *r, const char *name, struct value **to)
+{
+    return read_networks(r, name, false, to);
+}
+
+bool field_networks_as_given(struct request *r, const char *name, struct value **to)
+{
+    return read_networks(r, name, true, to);
 }
 
 static void read_seconds(struct request *r, const char *name, const char *old_name, int64_t *to)

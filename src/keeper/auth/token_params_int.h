@@ -38,5 +38,7 @@ void token_params_grant(struct request *r, const struct token_params *p, struct 
 struct str login_display_name(struct request *r, struct str name);
 /* A list of networks or addresses from a field, checked. */
 bool field_networks(struct request *r, const char *name, struct value **to);
+/* The same, but "10.0.0.1/32" stays what it is: as Vault keeps what binds secret ids. */
+bool field_networks_as_given(struct request *r, const char *name, struct value **to);
 
 #endif

@@ -34,6 +34,12 @@ static struct value *alias_value(struct request *r, const struct value *g)
     return v;
 }
 
+/* Vault says null of a group without groups in it. */
+static const struct value *some(const struct value *list)
+{
+    return list != NULL && list->n > 0 ? list : NULL;
+}
+
 static void say_group(struct request *r, const struct value *g)
 {
     struct arena *a = &r->arena;
@@ -48,7 +54,7 @@ static void say_group(struct request *r, const struct value *g)
     identity_put(a, v, "id", value_get(g, "id"));
     identity_put(a, v, "last_update_time", value_get(g, "updated"));
     identity_put(a, v, "member_entity_ids", value_get(g, "members"));
-    identity_put(a, v, "member_group_ids", value_get(g, "groups"));
+    identity_put(a, v, "member_group_ids", some(value_get(g, "groups")));
     identity_put(a, v, "metadata", value_get(g, "metadata"));
     value_put_i64(a, v, "modify_index", value_get_i64(g, "changes", 1));
     identity_put(a, v, "name", value_get(g, "name"));

@@ -72,15 +72,29 @@ static ASN1_OBJECT *attribute_of(struct str type)
     return OBJ_txt2obj(oid, 1);
 }
 
+/*
+ * RFC 5280's upper bounds are kept for the common name alone: people write "Brazil" for a country, and
+ * Vault takes it. Then it is UTF-8, whatever the attribute would be otherwise.
+ */
+static bool put_attribute(X509_NAME *name, const ASN1_OBJECT *o, struct str text)
+{
+    const unsigned char *at = (const unsigned char *)text.at;
+    int n = (int)text.len;
+
+    if (X509_NAME_add_entry_by_OBJ(name, o, MBSTRING_UTF8, at, n, -1, 0) == 1)
+        return true;
+    return OBJ_obj2nid(o) != NID_commonName &&
+           ASN1_mbstring_copy(NULL, at, n, MBSTRING_UTF8, B_ASN1_UTF8STRING) == V_ASN1_UTF8STRING &&
+           X509_NAME_add_entry_by_OBJ(name, o, V_ASN1_UTF8STRING, at, n, -1, 0) == 1;
+}
+
 static bool put_subject(X509_NAME *name, const struct value *subject)
 {
     value_each(v, subject)
     {
         struct str text = value_get_text(v, "value", STR_NONE);
         ASN1_OBJECT *o = attribute_of(value_get_text(v, "type", STR_NONE));
-        bool ok = o != NULL && text.len > 0 && text.len < 1024 &&
-                  X509_NAME_add_entry_by_OBJ(name, o, MBSTRING_UTF8, (const unsigned char *)text.at,
-                      (int)text.len, -1, 0) == 1;
+        bool ok = o != NULL && text.len > 0 && text.len < 1024 && put_attribute(name, o, text);
 
         ASN1_OBJECT_free(o);
         if (!ok)
@@ -428,7 +442,7 @@ bool pki_build(struct request *r, const struct pki_wish *w, X509 *issuer, EVP_PK
     else if (x == NULL || !fill(x, w, issuer))
         reply_error(r, 400,
             "a value of the certificate's subject or names cannot be encoded (a common name has at most "
-            "64 characters, a country 2)");
+            "64 characters)");
     else if (!sign(x, w, signer) || (n = i2d_X509(x, &der)) <= 0)
         reply_error(r, 500, "error signing certificate");
     if (n > 0) {

@@ -21,7 +21,8 @@ struct making {
 };
 
 /* Subject, names, constraints: what every CA's request may say. */
-static bool read_ca_wish(struct request *r, struct pki_wish *w)
+/* csr: may say the common name, or NULL. */
+static bool read_ca_wish(struct request *r, struct pki_wish *w, const struct value *csr)
 {
     bool exclude = false;
     struct str cn = STR("");
@@ -36,6 +37,8 @@ static bool read_ca_wish(struct request *r, struct pki_wish *w)
     field_list(r, "permitted_dns_domains", &w->permitted);
     if (refused(r) || !pki_read_names(r, w))
         return false;
+    if (cn.len == 0 && csr != NULL)
+        cn = pki_csr_attribute(csr, "CN");
     if (cn.len == 0) {
         reply_error(r, 400,
             "the common_name field is required, or must be provided in a CSR with "
@@ -163,7 +166,7 @@ void pki_on_root_generate(struct request *r)
     if (str_starts(r->rest, STR("root/rotate/")))
         m->issuer_name = STR("next");
     field_text(r, "issuer_name", &m->issuer_name);
-    if (!pki_name_is_free(r, "issuer", m->issuer_name) || !read_ca_wish(r, &m->wish) ||
+    if (!pki_name_is_free(r, "issuer", m->issuer_name) || !read_ca_wish(r, &m->wish, NULL) ||
         !read_key_wish(r, m) || !pki_read_validity(r, &m->wish, NULL, NULL))
         return;
     m->wish.urls = pki_urls(r, NULL);
@@ -217,7 +220,7 @@ void pki_on_intermediate_generate(struct request *r)
 {
     struct making *m = begin(r);
 
-    if (!read_ca_wish(r, &m->wish) || !read_key_wish(r, m))
+    if (!read_ca_wish(r, &m->wish, NULL) || !read_key_wish(r, m))
         return;
     field_bool(r, "add_basic_constraints", &m->wish.constraints);
     m->finish = finish_request;
@@ -233,7 +236,7 @@ void pki_on_cross_sign(struct request *r)
     m->key_ref = STR("default");
     field_text(r, "key_ref", &m->key_ref);
     field_bool(r, "add_basic_constraints", &m->wish.constraints);
-    if (!refused(r) && pki_read_format(r, &m->format) && read_ca_wish(r, &m->wish)) {
+    if (!refused(r) && pki_read_format(r, &m->format) && read_ca_wish(r, &m->wish, NULL)) {
         m->finish = finish_request;
         go_on(r, m);
     }
@@ -434,9 +437,10 @@ void pki_on_sign_intermediate(struct request *r)
     field_bool(r, "use_csr_values", &verbatim);
     if (verbatim)
         copy_csr_wish(r, &w, csr);
-    else if (!read_ca_wish(r, &w))
+    else if (!read_ca_wish(r, &w, csr))
         return;
-    if (refused(r) || !limit_path(r, &w, issuer) || !pki_read_validity(r, &w, NULL, issuer))
+    /* No issuer: its end bounds the leaves, an authority below it may be made for longer. */
+    if (refused(r) || !limit_path(r, &w, issuer) || !pki_read_validity(r, &w, NULL, NULL))
         return;
     w.urls = pki_urls(r, issuer->v);
     w.pkey = pki_csr_key(r, csr);

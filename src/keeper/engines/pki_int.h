@@ -196,6 +196,8 @@ bool pki_read_validity(struct request *r, struct pki_wish *w, const struct value
 const struct value *pki_csr(struct request *r);
 /* Its public key; to be freed. NULL: refused. */
 EVP_PKEY *pki_csr_key(struct request *r, const struct value *csr);
+/* The first "CN", "SERIALNUMBER" ... of its subject; len 0: there is none. */
+struct str pki_csr_attribute(const struct value *csr, const char *type);
 /* Names of usages into bits and OIDs. False: unknown ones are left out, and said as a warning. */
 unsigned pki_usage_bits(struct value *names);
 void pki_add_extended(

@@ -59,7 +59,7 @@ static void usages_of_role(struct request *r, struct pki_wish *w, const struct v
     w->pss = value_get_bool(role, "use_pss", false);
 }
 
-static struct str csr_attribute(const struct value *csr, const char *type)
+struct str pki_csr_attribute(const struct value *csr, const char *type)
 {
     value_each(
         v, value_get(csr, "subject")) if (str_is(value_get_text(v, "type", STR_NONE),
@@ -81,7 +81,7 @@ static bool read_identifiers(
 
     field_text(r, "serial_number", serial);
     if (serial->len == 0 && csr != NULL)
-        *serial = csr_attribute(csr, "SERIALNUMBER");
+        *serial = pki_csr_attribute(csr, "SERIALNUMBER");
     if (serial->len > 0 && !one_matches(value_get(i->role, "allowed_serial_numbers"), *serial)) {
         reply_error(r, 400, "serial_number %.*s not allowed by this role", STR_ARG(*serial));
         return false;
@@ -115,8 +115,9 @@ static bool prepare(struct request *r, struct issuing *i, const struct value *cs
         return false;
     field_text(r, "common_name", &cn);
     field_bool(r, "exclude_cn_from_sans", &exclude);
-    if (csr != NULL && value_get_bool(i->role, "use_csr_common_name", true))
-        cn = csr_attribute(csr, "CN");
+    if (csr != NULL && value_get_bool(i->role, "use_csr_common_name", true) &&
+        pki_csr_attribute(csr, "CN").len > 0)
+        cn = pki_csr_attribute(csr, "CN");
     if (cn.len == 0 && value_get_bool(i->role, "require_cn", true)) {
         reply_error(r, 400,
             "the common_name field is required, or must be provided in a CSR with "

@@ -221,7 +221,7 @@ void sys_rekey_verify_cancel(struct request *r)
 /* Shares are encrypted to nobody, so none are kept. */
 void sys_rekey_backup(struct request *r)
 {
-    reply_not_found(r);
+    reply_error(r, 400, "no backed-up keys found");
 }
 
 void sys_rekey_backup_delete(struct request *r)
