@@ -1,8 +1,8 @@
 /*
  * incident, an issuer: it and everything it signed are revoked, a successor takes its place, the CRL says so.
  *
- * Certificates of the edge that it signed are asked for anew by control, which hears of each.  An issuer that somebody else signed can
- * have no successor made here: the report says so.
+ * How, is the engine's: engines/pki_incident.c.  Certificates of the edge that it signed are asked for anew by control, which
+ * hears of each.  An issuer that somebody else signed can have no successor made here: the report says so.
  */
 #include <openssl/x509v3.h>
 
@@ -19,7 +19,6 @@ struct authority {
     bool is_default;
     const char *key_type;
     int64_t key_bits;
-    int64_t seconds; /* how long it was to last */
 };
 
 /* With the mount as the request's: what the engine's functions work on. */
@@ -75,7 +74,6 @@ static bool read_authority(struct request *r, struct str ref, struct authority *
     a->is_default = str_eq(pki_default(r, "issuer"), a->id);
     a->key_type = pki_key_type(key);
     a->key_bits = EVP_PKEY_get_bits(key);
-    a->seconds = pki_time(X509_get0_notAfter(i->x509)) - pki_time(X509_get0_notBefore(i->x509));
     common_name(r, i->x509, a);
     return true;
 }
@@ -107,45 +105,11 @@ static void look(struct request *r, struct incident *in, struct authority *a)
 
 /* ---- its end ---- */
 
-static void revoke_all(struct request *r, struct incident *in, const struct authority *a)
-{
-    int64_t when;
-    int64_t n = 0;
-
-    value_each(it, a->serials)
-    {
-        struct value *v = entry_get_value(&r->tx, mount_path(r, "cert/%.*s", STR_ARG(it->text)));
-
-        if (!str_eq(it->text, a->serial) &&
-            pki_revoke_serial(r, it->text, a->id, value_get_i64(v, "expires", 0), &when))
-            n++;
-    }
-    value_put_i64(&r->arena, in->done, "certificates_revoked", n);
-    incident_mark(r, in, "%lld certificates are revoked", (long long)n);
-}
-
-/* A new root of the same kind, the default when the old one was. False: reply_error(). */
-static bool succeed(struct request *r, struct incident *in, const struct authority *a)
-{
-    struct arena *ar = &r->arena;
-    struct value *body = value_map(ar);
-    struct value *data;
-    struct str id;
-
-    value_put_text(ar, body, "common_name", a->name);
-    value_put_text(ar, body, "key_type", str_from(a->key_type));
-    value_put_i64(ar, body, "key_bits", a->key_bits);
-    value_put_i64(ar, body, "ttl", a->seconds);
-    if (!incident_within(r, a->mount, OP_WRITE, STR("root/generate/internal"), body, &data))
-        return false;
-    id = value_get_text(data, "issuer_id", STR(""));
-    value_put_text(ar, in->done, "new_issuer", id);
-    value_put_text(ar, in->done, "new_certificate", value_get_text(data, "certificate", STR("")));
-    if (a->is_default)
-        pki_set_default(r, "issuer", id);
-    incident_mark(r, in, "issuer %.*s takes its place", STR_ARG(id));
-    return true;
-}
+struct ending {
+    struct incident *in;
+    struct authority authority;
+    struct pki_plan plan; /* the successor's key: RSA takes long */
+};
 
 static bool rebuild(struct request *r, struct incident *in, const struct authority *a)
 {
@@ -163,22 +127,42 @@ static bool rebuild(struct request *r, struct incident *in, const struct authori
     return true;
 }
 
-static void act(struct request *r, struct incident *in, const struct authority *a)
+/* What became of it, for the report. */
+static void tell(struct request *r, struct incident *in, const struct value *made)
 {
+    struct str id = value_get_text(made, "successor_id", STR(""));
+    const struct pki_issuer *successor = pki_issuer_by_id(r, id);
+    int64_t n = value_get_i64(made, "certificates", 0);
+
+    value_put_i64(&r->arena, in->done, "certificates_revoked", n);
+    incident_mark(r, in, "the issuer is revoked: it signs no more certificates");
+    incident_mark(r, in, "%lld certificates are revoked", (long long)n);
+    if (successor == NULL) {
+        reply_warn(
+            r, "the issuer has no successor: make a new one and have it signed where this one was");
+        return;
+    }
+    value_put_text(&r->arena, in->done, "new_issuer", id);
+    value_put_text(
+        &r->arena, in->done, "new_certificate", pki_pem(&r->arena, "CERTIFICATE", successor->der));
+    incident_mark(r, in, "issuer %.*s takes its place, %.*s", STR_ARG(id),
+        STR_ARG(value_get_text(made, "successor", STR(""))));
+}
+
+static void act(struct request *r, struct pki_plan *p)
+{
+    struct ending *e = p->arg;
+    struct incident *in = e->in;
+    struct value *made = value_map(&r->arena);
     struct mount *was;
     bool ok;
 
-    if (!incident_within(r, a->mount, OP_WRITE,
-            entry_path(&r->tx, "issuer/%.*s/revoke", STR_ARG(a->id)), NULL, NULL))
-        return;
-    incident_mark(r, in, "the issuer is revoked: it signs no more certificates");
-    enter(r, a->mount, &was);
-    revoke_all(r, in, a);
-    ok = rebuild(r, in, a);
-    if (ok && a->is_root && a->key_type != NULL)
-        ok = succeed(r, in, a);
-    else if (ok)
-        reply_warn(r, "the issuer was signed elsewhere: make a new one and have it signed there");
+    enter(r, e->authority.mount, &was);
+    ok = pki_compromise(r, r->mount, e->authority.id, in->reason, p->pkey, made);
+    if (ok) {
+        tell(r, in, made);
+        ok = rebuild(r, in, &e->authority);
+    }
     r->mount = was;
     if (ok)
         incident_report(r, in);
@@ -186,23 +170,28 @@ static void act(struct request *r, struct incident *in, const struct authority *
 
 void incident_issuer(struct request *r, struct incident *in)
 {
-    struct authority a = { 0 };
+    struct ending *e = arena_calloc(&r->arena, 1, sizeof(*e));
+    struct authority *a = &e->authority;
     struct mount *was;
     struct str ref;
     bool ok;
 
-    a.mount = incident_mount(r, in, "pki", &ref);
-    if (a.mount == NULL)
+    e->in = in;
+    a->mount = incident_mount(r, in, "pki", &ref);
+    if (a->mount == NULL)
         return;
-    enter(r, a.mount, &was);
-    ok = read_authority(r, ref, &a);
+    enter(r, a->mount, &was);
+    ok = read_authority(r, ref, a);
     if (ok)
-        look(r, in, &a);
+        look(r, in, a);
     r->mount = was;
     if (!ok)
         return;
+    e->plan = (struct pki_plan){ .type = a->key_type, .bits = a->key_bits, .done = act, .arg = e };
     if (in->dry_run)
         incident_report(r, in);
+    else if (a->key_type != NULL)
+        pki_generate(r, &e->plan);
     else
-        act(r, in, &a);
+        act(r, &e->plan);
 }

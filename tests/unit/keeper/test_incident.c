@@ -100,7 +100,7 @@ static void a_slow_key(void)
     a_key("rsa-2048");
 }
 
-static void an_issuer(void)
+static void an_issuer_of(const char *type)
 {
     char *old;
     char *serial;
@@ -108,8 +108,10 @@ static void an_issuer(void)
     core_fixture_open(&f);
     CHECK_U64(
         put("sys/mounts/pki", "{\"type\":\"pki\",\"config\":{\"max_lease_ttl\":\"87600h\"}}"), 204);
-    CHECK_U64(put("pki/root/generate/internal",
-                  "{\"common_name\":\"Shop Root\",\"key_type\":\"ec\",\"ttl\":\"8760h\"}"),
+    CHECK_U64(
+        put("pki/root/generate/internal",
+            arena_printf(&f.arena,
+                "{\"common_name\":\"Shop Root\",\"key_type\":\"%s\",\"ttl\":\"8760h\"}", type)),
         200);
     old = text_at("data.issuer_id");
     CHECK_U64(
@@ -142,6 +144,16 @@ static void an_issuer(void)
     CHECK(put(arena_printf(&f.arena, "pki/issuer/%s/issue/web", old),
               "{\"common_name\":\"d.example\"}") >= 400);
     core_fixture_close(&f);
+}
+
+static void an_issuer(void)
+{
+    an_issuer_of("ec");
+}
+
+static void an_issuer_with_a_slow_key(void)
+{
+    an_issuer_of("rsa");
 }
 
 static void an_entity(void)
@@ -196,6 +208,7 @@ int main(void)
         CASE(a_quick_key),
         CASE(a_slow_key),
         CASE(an_issuer),
+        CASE(an_issuer_with_a_slow_key),
         CASE(an_entity),
         CASE(what_is_wrong_is_said),
     };
