@@ -149,6 +149,8 @@ static void commit(struct apply *a)
     forget_keys(c, old);
     deliver_keep(c, c->live);
     keep_api_follow(c->keep_api);
+    version_free(c->former);
+    c->former = NULL;
     if (c->live->renew > 0)
         control_upkeep_at(c, c->live->renew);
     version_free(old);

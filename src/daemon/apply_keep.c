@@ -16,6 +16,8 @@
 #include "daemon/keeping.h"
 #include "daemon/say.h"
 
+enum { AGAIN_AFTER = 30 /* s */ };
+
 struct keeping_step {
     struct order order; /* must stay first */
     struct apply *apply;
@@ -185,6 +187,20 @@ static struct str name_of(const struct blueprint *b, const struct kind *k, size_
 }
 
 static void next_order(struct keeping_step *s);
+static bool take_live_chain(struct apply *a, size_t i);
+
+/* A start does not fail for it: the edge serves, and the step comes again in a while. */
+static void refused(struct apply *a, const struct keeping_step *s, const struct err *err)
+{
+    if (a->control->live != NULL) {
+        apply_fail(a, err);
+        return;
+    }
+    say("%s; it is tried again in %d s", err->text, AGAIN_AFTER);
+    if (kinds[s->kind].take == take_certificate && !take_live_chain(a, s->index))
+        a->next->certificates[s->index].local = true;
+    a->next->renew = (int64_t)(time_wall_usec() / 1000000) + AGAIN_AFTER;
+}
 
 static void ordered(struct order *o, int status, const struct value *answer)
 {
@@ -194,12 +210,12 @@ static void ordered(struct order *o, int status, const struct value *answer)
 
     if (status < 200 || status > 299) {
         char why[256];
-        struct err err;
+        struct err err = { 0 };
 
         err_set(&err, status >= 500 || status == 0 ? ERR_PEER : ERR_CONFIG, "keeper_refused",
             "%s %.*s: %s", k->word, STR_ARG(name_of(a->next->blueprint, k, s->index)),
             keeping_error(status, answer, why));
-        apply_fail(a, &err);
+        refused(a, s, &err);
     } else if (k->take != NULL) {
         k->take(a, s->index, answer);
     }
@@ -238,7 +254,7 @@ static void next_order(struct keeping_step *s)
 /* What is live stays: the keeper may still sign for it. */
 static bool take_live_chain(struct apply *a, size_t i)
 {
-    const struct version *live = a->control->live;
+    const struct version *live = a->control->live != NULL ? a->control->live : a->control->former;
     struct str name = a->next->blueprint->certificates[i].name;
 
     for (size_t k = 0; live != NULL && k < live->blueprint->ncertificates; k++) {

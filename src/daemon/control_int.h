@@ -49,7 +49,8 @@ struct control {
     struct channel *keeper; /* NULL while there is none */
     struct channel *vault;  /* the keeper's API; NULL while there is none */
     struct asks asks;
-    struct version *live; /* NULL until the first apply is done */
+    struct version *live;   /* NULL until the first apply is done */
+    struct version *former; /* what a former control had live, until the first apply is done */
     struct apply *applying;
     bool edge_fresh; /* it has had no configuration from us or a former control */
     struct log_identity log;

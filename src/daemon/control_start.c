@@ -144,8 +144,9 @@ static void start_applying(struct control *c, struct version *v)
         .loaded = blueprint_ref(v->blueprint),
         .applied = v->applied };
 
+    version_free(c->former);
+    c->former = v;
     apply_start(c, &first, started, c);
-    version_free(v);
 }
 
 struct beginning {

@@ -126,6 +126,17 @@ static int replace_file(const char *path, const struct buf *b, struct err *err)
     return 0;
 }
 
+/* Chains that the keeper issued: a new control goes on with them while the keeper is sealed. */
+static void put_kept(struct json *j, const struct version *v)
+{
+    json_open(j, "kept", '{');
+    for (size_t i = 0; i < v->blueprint->ncertificates; i++)
+        if (v->certificates[i].kept)
+            json_put_str(
+                j, v->blueprint->certificates[i].name.at, buf_as_str(&v->certificates[i].chain));
+    json_close(j, '}');
+}
+
 int version_save(const struct version *v, const char *path, struct err *err)
 {
     struct json j;
@@ -139,11 +150,24 @@ int version_save(const struct version *v, const char *path, struct err *err)
     json_put_text(&j, "environment", v->environment);
     json_put_u64(&j, "applied", v->applied);
     json_put_str(&j, "blueprint", v->blueprint->canonical);
+    put_kept(&j, v);
     json_close(&j, '}');
     result = b.over ? err_set(err, ERR_LIMIT, "version_size", "the blueprint is too large to save")
                     : replace_file(path, &b, err);
     buf_free(&b);
     return result;
+}
+
+static void take_kept(struct version *v, const json_t *kept)
+{
+    for (size_t i = 0; i < v->blueprint->ncertificates; i++) {
+        const json_t *chain = json_object_get(kept, v->blueprint->certificates[i].name.at);
+
+        if (!json_is_string(chain))
+            continue;
+        buf_add(&v->certificates[i].chain, json_string_value(chain), json_string_length(chain));
+        v->certificates[i].kept = true;
+    }
 }
 
 static struct version *from_json(const json_t *root, struct err *err)
@@ -168,6 +192,7 @@ static struct version *from_json(const json_t *root, struct err *err)
         return NULL;
     v = version_new(b, path, json_string_value(json_object_get(root, "environment")));
     v->applied = (usec_t)json_integer_value(json_object_get(root, "applied"));
+    take_kept(v, json_object_get(root, "kept"));
     return v;
 }
 
