@@ -97,7 +97,8 @@ struct core {
     enum core_state state;
     bool (*take_tls_key)(void *arg, struct str pem); /* see core_on_tls_key(); NULL: nobody */
     void *tls_key_arg;
-    void (*tell_change)(void *arg, const struct value *what); /* see core_on_change(); NULL: nobody */
+    void (*tell_change)(
+        void *arg, const struct value *what); /* see core_on_change(); NULL: nobody */
     void *change_arg;
     bool open_recovery; /* rekey and generate-root need no token, as before Vault 2 */
     msec_t sealing_since;
