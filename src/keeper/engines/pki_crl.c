@@ -142,7 +142,8 @@ bool pki_revoke_serial(
     entry_put_value(&r->tx, path, v, 0);
     remember(r, issuer, &one);
     pki_crl_mark(r, issuer);
-    if (str_is(r->mount->path, "weir-pki/")) /* perhaps the edge serves it: control asks for another */
+    /* perhaps the edge serves it: control asks for another */
+    if (str_is(r->mount->path, "weir-pki/"))
         core_tell(r->core, "certificate", serial);
     *when = one.time;
     return true;
