@@ -275,6 +275,16 @@ void group_alias_delete(struct request *r)
         reply_empty(r);
 }
 
+/* An alias of no group makes one, as in Vault. */
+static struct value *group_of_alias(struct request *r)
+{
+    struct value *g = group_new(r);
+
+    value_set(&r->arena, g, STR("type"), value_text(&r->arena, STR("external")));
+    value_set(&r->arena, g, STR("changes"), value_i64(&r->arena, 1));
+    return g;
+}
+
 static void save_alias(struct request *r, struct str alias_id)
 {
     struct arena *a = &r->arena;
@@ -286,6 +296,7 @@ static void save_alias(struct request *r, struct str alias_id)
     struct value *other;
     struct value *had;
     struct value *data = value_map(a);
+    bool fresh;
 
     field_text(r, "name", &name);
     field_text(r, "mount_accessor", &accessor);
@@ -299,6 +310,11 @@ static void save_alias(struct request *r, struct str alias_id)
     if (group.len > 0)
         g = group_load(r, group);
     other = group_load_alias(r, accessor, name);
+    if (group.len == 0 && g == NULL)
+        g = other;
+    fresh = group.len == 0 && g == NULL;
+    if (fresh)
+        g = group_of_alias(r);
     if (name.len == 0 || name.len > ENTITY_NAME_MAX)
         reply_error(r, 400, "missing alias name");
     else if (core_mount_by_accessor(r->core, accessor) == NULL)
@@ -311,7 +327,9 @@ static void save_alias(struct request *r, struct str alias_id)
         reply_error(r, 400, "another group has this alias");
     if (refused(r))
         return;
-    had = value_copy(a, g);
+    had = fresh ? NULL : value_copy(a, g);
+    if (other != NULL && alias_id.len == 0)
+        alias_id = value_get_text(value_get(g, "alias"), "id", STR(""));
     value_put_text(a, alias, "id", alias_id.len > 0 ? alias_id : random_uuid(a));
     value_put_text(a, alias, "name", name);
     value_put_text(a, alias, "mount_accessor", accessor);
