@@ -13,6 +13,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "keeper/core/orders_int.h"
+#include "keeper/crypto/meter_int.h"
 #include "keeper/keeper.h"
 #include "keeper/key_int.h"
 #include "keeper/messages.h"
@@ -144,10 +145,15 @@ static void on_sign(struct channel *c, struct message *m, void *arg)
         return;
     }
     at = place_of(k, body, &found);
-    if (found)
+    if (found) {
+        nsec_t begin = time_nsec();
+
         why = key_sign(k->keys[at], scheme,
             (struct str){ m->body.at + KEEPER_SIGN_HEAD, m->body.len - KEEPER_SIGN_HEAD },
             signature, &len);
+        meter_note(key_type_find(str_from(key_algorithm(k->keys[at]))), time_nsec() - begin,
+            why == NULL);
+    }
     if (why == NULL)
         channel_send(c, KEEPER_SIGNED, m->id, (struct str){ (char *)signature, len }, NULL, 0);
     else

@@ -34,6 +34,8 @@ void audit_forget(struct audit *a);
 /* Queue a record; returns its number. Not while audit_is_stuck().  The response record also for refusals (no token, bad path ...). */
 uint64_t audit_request(struct audit *a, struct request *r);
 uint64_t audit_response(struct audit *a, struct request *r);
+/* Another answer than the one that was recorded is given: also while it is stuck, as long as there is room for the line. */
+void audit_late(struct audit *a, struct request *r);
 /* A thing the keeper did by itself: rotation, expiry, incident, unseal ("type":"event"). details: MAP, values HMAC'd unless told in `plain` (at most 16 names, comma separated).
  * 0: sealed or stuck, it was not recorded. */
 uint64_t audit_event(

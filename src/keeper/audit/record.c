@@ -447,6 +447,12 @@ uint64_t audit_response(struct audit *a, struct request *r)
     return record_end(a, begin);
 }
 
+void audit_late(struct audit *a, struct request *r)
+{
+    if (a->mac != NULL && a->queue.lines.len < QUEUE_MAX / 2)
+        audit_response(a, r);
+}
+
 uint64_t audit_event(
     struct audit *a, const char *what, const struct value *details, const char *plain)
 {

@@ -205,10 +205,17 @@ void call_finish(struct call *call)
 
 static void answer_late(struct call *call)
 {
+    static const char sentence[] = "the audit log or the store did not take it in time";
+    struct core *c = call->r.core;
+
     buf_clear(&call->answer_bytes);
-    answer_compose_error(
-        &call->answer_bytes, 503, "the audit log or the store did not take it in time");
-    call->r.core->counters.failed++;
+    answer_compose_error(&call->answer_bytes, 503, sentence);
+    c->counters.failed++;
+    if (call->records == 0)
+        return;
+    call->r.reply = (struct reply){ 0 };
+    reply_error(&call->r, 503, "%s", sentence);
+    audit_late(c->audit, &call->r); /* the record of its answer says something else */
 }
 
 /* True: the oldest of the list can be answered now. */

@@ -32,6 +32,8 @@ void meter_note(enum key_type t, nsec_t took, bool ok)
 {
     unsigned w = atomic_load_explicit(&window, memory_order_relaxed);
 
+    if (t >= KEY_TYPES)
+        return;
     atomic_fetch_add_explicit(&signatures[t], 1, memory_order_relaxed);
     if (!ok)
         atomic_fetch_add_explicit(&failures[t], 1, memory_order_relaxed);

@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "keeper/crypto/key_int.h"
 
+/* KEY_TYPES, an algorithm that is none of ours, is not counted. */
 void meter_note(enum key_type t, nsec_t took, bool ok);
 /* Each minute: the older window is forgotten. */
 void meter_turn(void);

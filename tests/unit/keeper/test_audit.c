@@ -418,6 +418,7 @@ static void a_full_disk_refuses_and_recovers(void)
         status = get("kv/a");
     }
     CHECK_U64(status, 200);
+    CHECK(contains(read_all(segment()), "did not take it in time"));
     CHECK_U64(get("kv/b"), 404);
     CHECK_U64(put("kv/b", "{\"x\":\"now\"}"), 204);
     close_keeping_folder();
