@@ -20,7 +20,7 @@
 #include "store/messages.h"
 #include "store/store.h"
 
-enum { STEPS = 6, JOURNAL_LINE = 40 };
+enum { STEPS = 6, JOURNAL_LINE = 40, SEGMENT = 5 * JOURNAL_LINE };
 
 static struct str number_path(struct tx *t, const char *where, int n)
 {
@@ -250,7 +250,7 @@ static void journal_of_a_full_disk(void)
 
     MUST(mkdtemp(folder) != NULL);
     buf_init(&all, 100000);
-    j = journal_open(folder, 5 * JOURNAL_LINE, &err);
+    j = journal_open(folder, SEGMENT, &err);
     MUST(j != NULL);
     for (int i = 0; i < 40; i++) {
         uint64_t before = journal_size(j);
@@ -268,7 +268,7 @@ static void journal_of_a_full_disk(void)
     disk_fault_set(FAULT_NONE, 0);
     CHECK_U64(refused, 13);
     journal_close(j);
-    j = journal_open(folder, 5 * JOURNAL_LINE, &err);
+    j = journal_open(folder, SEGMENT, &err);
     {
         struct buf tail;
 
