@@ -11,9 +11,10 @@
 #include "keeper/messages.h"
 
 enum {
-    LOOK_EVERY = 250,        /* ms, while it is not open */
-    LOOK_EVERY_OPEN = 10000, /* it says itself when that changes; this is for what was missed */
-    OPENS_WITHIN = 10000,    /* ms for a keeper with a key file, from its start */
+    LOOK_EVERY = 250,          /* ms, while it is not open */
+    LOOK_EVERY_OPEN = 10000,   /* it says itself when that changes; this is for what was missed */
+    OPENS_WITHIN_AGAIN = 2000, /* for a control that is new: it may have been sealed on purpose */
+    OPENS_WITHIN = 10000,      /* ms for a keeper with a key file, from its start */
     ORDER_TIMEOUT = 30000,
     ANSWER_NODES = 10000,
 };
@@ -85,7 +86,7 @@ void keeping_wait(struct keeping *k, void (*done)(void *arg, bool open), void *a
     if (k->state == KEEPING_OPEN || needs_somebody(k))
         tell(k);
     else
-        pulse_set(&k->patience, OPENS_WITHIN);
+        pulse_set(&k->patience, k->control->start.again ? OPENS_WITHIN_AGAIN : OPENS_WITHIN);
 }
 
 /* ---- looking ---- */

@@ -49,7 +49,7 @@
  *                      LIFE_SIGNAL      u64 number, u32 signal: to the process group
  *                      LIFE_ISSUE       text certificate name, n x text host
  *                      LIFE_ASK_USAGE   empty
- *                      LIFE_ASK_UNSEAL  empty: the plan's key file once more, to the keeper
+ *                      LIFE_ASK_UNSEAL  empty: the plan's key file, to the keeper, if it was not there before
  *
  * Over the channel from control to the vault role:
  *   control -> vault   VAULT_LISTENERS  u32 of the listeners that speak TLS, u32 of plain ones (they

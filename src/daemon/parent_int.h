@@ -51,6 +51,7 @@ struct parent {
     struct role_process roles[ROLE_COUNT];
     struct listeners *listeners;
     struct processes *processes;
+    bool unseal_missing; /* the file that opens the keeper was not there when the keeper started */
     struct list issuing; /* what waits */
     struct issuing *issuing_now;
     pid_t issuer;

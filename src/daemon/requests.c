@@ -275,6 +275,7 @@ void requests_send_unseal(struct parent *p)
     if (!p->plan.keeper || p->plan.unseal[0] == '\0' || keeper == NULL)
         return;
     fd = open_key(p->plan.unseal, &err);
+    p->unseal_missing = fd < 0;
     if (fd < 0)
         say("%s: the keeper stays sealed until it is there, or shares are given", err.text);
     else
@@ -287,7 +288,8 @@ static void on_ask_unseal(struct channel *c, struct message *m, void *arg)
 
     (void)c;
     (void)m;
-    requests_send_unseal(rp->parent);
+    if (rp->parent->unseal_missing) /* else it was sealed on purpose, and stays so */
+        requests_send_unseal(rp->parent);
 }
 
 /* ---- the log ---- */
