@@ -37,6 +37,17 @@ static struct value *config_value(struct arena *a, const struct mount *m)
     return v;
 }
 
+/* Of a mount that nobody made: null, as in Vault; else what was given, be it nothing. */
+static struct value *options_value(struct arena *a, const struct mount *m)
+{
+    static const char *const always[] = { "system", "cubbyhole", "identity", "token" };
+
+    for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+        if (strcmp(m->engine->type, always[i]) == 0)
+            return value_null(a);
+    return value_copy(a, m->options);
+}
+
 struct value *mount_value(struct arena *a, const struct mount *m)
 {
     struct value *v = value_map(a);
@@ -47,7 +58,7 @@ struct value *mount_value(struct arena *a, const struct mount *m)
     value_put_text(a, v, "description", m->description);
     value_put_bool(a, v, "external_entropy_access", false);
     value_put_bool(a, v, "local", m->local);
-    value_put(v, "options", m->options->n > 0 ? value_copy(a, m->options) : value_null(a));
+    value_put(v, "options", options_value(a, m));
     value_put_text(a, v, "plugin_version", STR(""));
     value_put_text(a, v, "running_plugin_version",
         str_from(arena_printf(a, "v%s+builtin.vault", sys_version())));
