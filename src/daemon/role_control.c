@@ -24,7 +24,7 @@
 #include "keeper/messages.h"
 
 /* ms; local certificates are renewed in time */
-enum { UPKEEP_EVERY = 6 * 3600 * 1000, UPKEEP_LEAST = 1000 };
+enum { UPKEEP_EVERY = 6 * 3600 * 1000, UPKEEP_LEAST = 1000, UPKEEP_AGAIN = 60000 };
 
 char *control_state_path(const struct control *c, const char *name)
 {
@@ -325,9 +325,12 @@ static const struct message_rule from_parent[] = {
 
 static void kept_up(void *arg, const struct apply_result *result)
 {
-    (void)arg;
-    if (!result->ok)
-        say("certificates could not be looked after: %s", result->err.text);
+    struct control *c = arg;
+
+    if (result->ok)
+        return;
+    say("certificates could not be looked after: %s", result->err.text);
+    timer_set(c->loop, &c->upkeep, loop_now(c->loop) + UPKEEP_AGAIN);
 }
 
 /* What is live, once more: local certificates that grow old are issued again on the way, and
@@ -345,7 +348,9 @@ static void upkeep(struct timer *t)
             .environment = c->live->environment,
             .canonical = c->live->blueprint->canonical };
 
-        apply_start(c, &same, kept_up, NULL);
+        timer_set(c->loop, &c->upkeep, loop_now(c->loop) + UPKEEP_EVERY);
+        apply_start(c, &same, kept_up, c);
+        return;
     }
     timer_set(c->loop, &c->upkeep, loop_now(c->loop) + UPKEEP_EVERY);
 }
