@@ -234,7 +234,8 @@ static bool read_members(const struct value *v, struct chain_head *out)
     uint8_t root[CHAIN_HASH];
     uint8_t named[CHAIN_HASH];
 
-    if (!str_is(value_get_text(v, "type", STR_NONE), "head") || size < 0 || time.len >= CHAIN_TIME)
+    if (!str_is(value_get_text(v, "type", STR_NONE), "head") || size < 0 || time.len == 0 ||
+        time.len >= CHAIN_TIME)
         return false;
     memcpy(out->time, time.at, time.len);
     out->tree.size = (uint64_t)size;

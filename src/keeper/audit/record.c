@@ -243,7 +243,7 @@ static void put_auth(struct audit *a, struct buf *to, const struct request *r)
     else
         PUT(to, "\"token_type\":\"default\"");
     buf_char(to, '}');
-    if (to->len - begin <= AUDIT_PART_MAX)
+    if (to->len - begin <= AUDIT_PART_MAX || r->who == NULL)
         return;
     to->len = begin;
     PUT(to, ",\"auth\":{\"accessor\":");

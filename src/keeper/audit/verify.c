@@ -343,8 +343,11 @@ static int read_segment(struct verifying *c, const char *folder, struct err *err
 static int read_segments(
     struct verifying *c, const char *folder, const struct segment *list, int n, struct err *err)
 {
-    uint64_t end = n > 0 ? list[0].start : 0;
+    uint64_t end;
 
+    if (list == NULL)
+        return 0;
+    end = list[0].start;
     for (int i = 0; i < n; i++) {
         uint64_t before = c->v->bytes;
 

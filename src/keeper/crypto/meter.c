@@ -23,7 +23,7 @@ static unsigned bucket_of(nsec_t took)
 /* The longest that falls into it. */
 static double microseconds(unsigned bucket)
 {
-    unsigned power = bucket / 4;
+    unsigned power = bucket < 8 ? 2 : bucket / 4; /* no bucket below is ever used */
 
     return (double)((nsec_t)(4 + bucket % 4 + 1) << (power - 2)) / 1000;
 }
