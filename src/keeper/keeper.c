@@ -151,8 +151,8 @@ static void on_sign(struct channel *c, struct message *m, void *arg)
         why = key_sign(k->keys[at], scheme,
             (struct str){ m->body.at + KEEPER_SIGN_HEAD, m->body.len - KEEPER_SIGN_HEAD },
             signature, &len);
-        meter_note(key_type_find(str_from(key_algorithm(k->keys[at]))), time_nsec() - begin,
-            why == NULL);
+        meter_note(
+            key_type_find(str_from(key_algorithm(k->keys[at]))), time_nsec() - begin, why == NULL);
     }
     if (why == NULL)
         channel_send(c, KEEPER_SIGNED, m->id, (struct str){ (char *)signature, len }, NULL, 0);
