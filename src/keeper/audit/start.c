@@ -67,24 +67,26 @@ static bool end_of_head(const struct audit *a, struct str text, struct end *e)
     return true;
 }
 
-/* The newest head in the tail. *rest: the lines behind it. False: there is none. */
+/* The newest head in the tail, looked for from its end. *rest: the lines behind it. False: there is none. */
 static bool newest_head(const struct audit *a, struct str tail, struct end *e, struct str *rest)
 {
-    bool found = false;
+    size_t behind = tail.len;
 
-    while (tail.len > 0) {
-        struct str behind;
-        struct str line = str_cut(tail, '\n', &behind);
+    while (behind > 0) {
+        size_t stop = behind - (tail.at[behind - 1] == '\n');
+        const char *newline = memrchr(tail.at, '\n', stop);
+        size_t begin = newline != NULL ? (size_t)(newline - tail.at) + 1 : 0;
+        struct str line = { tail.at + begin, stop - begin };
         struct end here;
 
         if (chain_is_head(line) && end_of_head(a, line, &here)) {
             *e = here;
-            *rest = behind.at != NULL ? behind : STR("");
-            found = true;
+            *rest = (struct str){ tail.at + behind, tail.len - behind };
+            return true;
         }
-        tail = behind.at != NULL ? behind : STR("");
+        behind = begin;
     }
-    return found;
+    return false;
 }
 
 /* The lines that follow each other, as far as they are what they were. */
