@@ -65,8 +65,8 @@ static bool step_route(struct call *call)
     r->tx.after = mounts_after(r->core);
     if (r->mount->tainted)
         r->mount = NULL;
-    else
-        route_find(r);
+    else if (route_find(r))
+        r->path.len = len + r->rest.len; /* without a '/' that means nothing there */
     return true;
 }
 

@@ -75,7 +75,12 @@ bool route_find(struct request *r)
 
     if (r->op == OP_LIST)
         return find(r, bare);
-    return find(r, path) || (slash && find(r, bare));
+    if (find(r, path))
+        return true;
+    if (!slash || !find(r, bare))
+        return false;
+    r->rest = bare; /* what is meant is what policies must be asked about */
+    return true;
 }
 
 bool route_path_is_canonical(struct str path)

@@ -111,6 +111,54 @@ static void write_policy(void)
     buf_free(&policy);
 }
 
+/* A '/' behind a path that means the same without it is no way around a rule. */
+static void a_slash_at_the_end_passes_no_denial(void)
+{
+    static const struct {
+        enum operation op;
+        const char *path;
+    } tries[] = {
+        { OP_READ, "t/keys/a" },
+        { OP_READ, "t/export/encryption-key/a" },
+        { OP_WRITE, "t/keys/a" },
+        { OP_WRITE, "t/encrypt/a" },
+        { OP_WRITE, "auth/token/create" },
+        { OP_WRITE, "sys/policies/acl/p" },
+    };
+    char token[200];
+    struct buf policy;
+    struct str s;
+
+    core_fixture_open(&f);
+    CHECK_U64(core_call(&f, OP_WRITE, "sys/mounts/t", f.root, "{\"type\":\"transit\"}"), 204);
+    CHECK(core_call(&f, OP_WRITE, "t/keys/a", f.root, "{\"exportable\":true}") < 300);
+    buf_init(&policy, 1 << 16);
+    buf_text(&policy, "{\"policy\":\"path \\\"*\\\" { capabilities = "
+                      "[\\\"create\\\",\\\"read\\\",\\\"update\\\"] }\\n");
+    for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++)
+        buf_printf(&policy, "path \\\"%s\\\" { capabilities = [\\\"deny\\\"] }\\n", tries[i].path);
+    buf_text(&policy, "\"}");
+    CHECK_U64(core_call(&f, OP_WRITE, "sys/policies/acl/p", f.root, buf_cstr(&policy)), 204);
+    buf_free(&policy);
+    CHECK_U64(core_call(&f, OP_WRITE, "auth/token/create", f.root,
+                  "{\"policies\":[\"p\"],\"no_default_policy\":true}"),
+        200);
+    s = core_text(&f, "auth.client_token");
+    MUST(s.len < sizeof(token));
+    memcpy(token, s.at, s.len);
+    token[s.len] = '\0';
+    for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+        char *slash = xasprintf("%s/", tries[i].path);
+        const char *body = tries[i].op == OP_WRITE ? "{}" : NULL;
+
+        CHECK_U64(core_call(&f, tries[i].op, tries[i].path, token, body), 403);
+        CHECK_U64(core_call(&f, tries[i].op, slash, token, body), 403);
+        free(slash);
+    }
+    CHECK_U64(core_call(&f, OP_READ, "t/keys/a/", f.root, NULL), 200);
+    core_fixture_close(&f);
+}
+
 static void what_is_said_is_what_happens(void)
 {
     char token[200];
@@ -140,4 +188,4 @@ static void what_is_said_is_what_happens(void)
     core_fixture_close(&f);
 }
 
-TESTS(CASE(what_is_said_is_what_happens))
+TESTS(CASE(what_is_said_is_what_happens), CASE(a_slash_at_the_end_passes_no_denial))
