@@ -12,6 +12,7 @@
 #include "store/messages.h"
 
 static void end_writer(struct entries *e);
+static void send_permitted(struct entries *e);
 
 static void tell(struct entries *e)
 {
@@ -135,6 +136,7 @@ static void on_done(struct link *l, const struct frame *f, void *arg)
     cache_settle(&e->cache, e->durable);
     if (!barrier_is_open(e->barrier))
         cache_evict(&e->cache, 0);
+    send_permitted(e);
     tell(e);
 }
 
@@ -213,12 +215,16 @@ uint64_t entries_close_batch(struct entries *e)
     return b->number;
 }
 
-void entries_commit(struct entries *e, uint64_t up_to)
+/* Nothing of a new generation while a batch of the one before is under way: if that is refused after all, what came behind it
+ * fails with it in here, and the store must not have it. */
+static void send_permitted(struct entries *e)
 {
+    if (e->quiet > e->durable)
+        return;
     list_each (at, after, &e->batches) {
         struct batch *b = list_item(at, struct batch, link);
 
-        if (b->number > up_to || !b->closed)
+        if (b->number > e->permitted || !b->closed)
             return;
         if (b->sent)
             continue;
@@ -230,6 +236,13 @@ void entries_commit(struct entries *e, uint64_t up_to)
         b->sent = true;
         buf_free(&b->bytes);
     }
+}
+
+void entries_commit(struct entries *e, uint64_t up_to)
+{
+    if (up_to > e->permitted)
+        e->permitted = up_to;
+    send_permitted(e);
 }
 
 void entries_abandon(struct entries *e)

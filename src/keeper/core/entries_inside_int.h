@@ -108,6 +108,7 @@ struct entries {
     uint64_t number;     /* of the newest batch */
     uint64_t reported;   /* by entries_close_batch() */
     uint64_t durable;
+    uint64_t permitted; /* batches up to it may go to the store */
     uint64_t quiet; /* reads are refused until this batch is durable: what it wrote was forgotten */
     struct {
         uint64_t from;

@@ -2,12 +2,16 @@
  * Entries over a real store: what one transaction sees, what others see, folders, due times, restarts.
  */
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "check.h"
 #include "keeper_fixture.h"
+#include "net/link.h"
+#include "store/messages.h"
 #include "store/store.h"
 
 static void names_are(struct tx *t, const char *folder, const char *want)
@@ -298,6 +302,77 @@ static void reads_wait_for_what_was_sent(void)
     keeper_fixture_close(&f);
 }
 
+/* A store in this thread: what has been sent to it. 0: nothing. */
+static uint64_t sent_to(struct keeper_fixture *f, int fd, struct buf *body)
+{
+    uint16_t type;
+    uint64_t id;
+    char byte;
+
+    for (int i = 0; i < 4; i++)
+        loop_once(f->loop, 0);
+    if (recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 1)
+        return 0;
+    CHECK(link_receive(fd, &type, &id, body) == 1 && type == STORE_COMMIT);
+    return id;
+}
+
+static uint64_t put_plain(struct keeper_fixture *f, const char *name)
+{
+    uint64_t batch;
+
+    tx_init(&f->tx, f->entries, &f->arena);
+    tx_plain_put(&f->tx, name, STR("x"));
+    batch = tx_take(&f->tx);
+    CHECK(batch > 0 && entries_close_batch(f->entries) == batch);
+    return batch;
+}
+
+/* The store refuses what was sent when more has been given up by then, and more has come since: all of that fails, none is stored. */
+static void nothing_new_is_sent_before_the_old_is_answered(void)
+{
+    struct keeper_fixture f;
+    struct iovec why = { (void *)(uintptr_t) "io\0full", 7 };
+    struct buf body;
+    int reading[2];
+    int writing[2];
+    uint64_t sent;
+    uint64_t behind;
+
+    keeper_fixture_open(&f);
+    buf_init(&body, STORE_MESSAGE_MAX);
+    CHECK(link_pair(reading) == 0 && link_pair(writing) == 0);
+    entries_attach(f.entries, reading[0], writing[0]);
+    sent = put_plain(&f, "one");
+    entries_commit(f.entries, sent);
+    put_plain(&f, "two");
+    entries_abandon(f.entries);
+    behind = put_plain(&f, "three");
+    entries_commit(f.entries, behind);
+    CHECK_U64(sent_to(&f, writing[1], &body), sent);
+    CHECK_U64(sent_to(&f, writing[1], &body), 0);
+    CHECK(link_answer(writing[1], STORE_REFUSED, sent, &why, 1));
+    CHECK_U64(sent_to(&f, writing[1], &body), 0);
+    CHECK(entries_has_failed(f.entries, sent) && entries_has_failed(f.entries, behind));
+
+    sent = put_plain(&f, "four");
+    entries_commit(f.entries, sent);
+    CHECK_U64(sent_to(&f, writing[1], &body), sent);
+    put_plain(&f, "five");
+    entries_abandon(f.entries);
+    behind = put_plain(&f, "six");
+    entries_commit(f.entries, behind);
+    CHECK(link_answer(writing[1], STORE_DONE, sent, NULL, 0));
+    CHECK_U64(sent_to(&f, writing[1], &body), behind);
+    CHECK(link_answer(writing[1], STORE_DONE, behind, NULL, 0));
+    CHECK_U64(sent_to(&f, writing[1], &body), 0);
+    CHECK(entries_is_durable(f.entries, behind) && entries_attached(f.entries));
+    close(reading[1]);
+    close(writing[1]);
+    buf_free(&body);
+    keeper_fixture_close(&f);
+}
+
 static void a_dropped_keyring_is_taken_back(void)
 {
     struct keeper_fixture f;
@@ -566,6 +641,7 @@ static void a_store_that_went_away(void)
 
 TESTS(CASE(reads_its_own_writes), CASE(folders_come_and_go), CASE(damaged_rows_are_errors),
     CASE(stores_no_plaintext), CASE(what_failed_is_forgotten), CASE(reads_wait_for_what_was_sent),
-    CASE(a_dropped_keyring_is_taken_back), CASE(due_ones_come_in_order), CASE(large_folders),
-    CASE(lists_are_as_a_model_has_them), CASE(objects_live_with_their_entry),
-    CASE(seals_anew_and_destroys), CASE(a_store_that_went_away))
+    CASE(nothing_new_is_sent_before_the_old_is_answered), CASE(a_dropped_keyring_is_taken_back),
+    CASE(due_ones_come_in_order), CASE(large_folders), CASE(lists_are_as_a_model_has_them),
+    CASE(objects_live_with_their_entry), CASE(seals_anew_and_destroys),
+    CASE(a_store_that_went_away))
