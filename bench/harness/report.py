@@ -31,26 +31,39 @@ def _number(value):
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
-def table(path):
-    results = json.loads(path.read_text())
+def _rows(lines):
     rows = ["| measure | Weir | peer | its value | unit | ratio | wanted | met |",
             "|---|---|---|---|---|---|---|---|"]
-    for line in results["lines"]:
-        if "peer" not in line:
-            continue
-        ratio = "" if line["ratio"] is None else f"{line['ratio']:.2f}"
+    for line in lines:
+        ratio = "" if line["ratio"] is None or line["peer"] == "-" else f"{line['ratio']:.2f}"
         met = {True: "yes", False: "**no**", None: ""}[line["met"]]
-        rows.append(f"| {line['name']} | {_number(line['weir'])} | {line['peer']} | "
-                    f"{_number(line['peer_value'])} | {line['unit']} | {ratio} | "
-                    f"{line['goal']} | {met} |")
+        theirs = "" if line["peer"] == "-" else _number(line["peer_value"])
+        rows.append(f"| {line['name']} | {_number(line['weir'])} | {line['peer']} | {theirs} | "
+                    f"{line['unit']} | {ratio} | {line['goal']} | {met} |")
+    return "\n".join(rows) + "\n"
+
+
+def _section(results, lines):
     m, v = results["machine"], results["versions"]
     said = ", ".join(f"{name} {version}" for name, version in v.items())
     return (f"Measured {results['date']} on {m['cores']} cores of {m['processor']}, Linux "
-            f"{m['kernel']}; {said}; {results['how']}.\n\n" + "\n".join(rows) + "\n")
+            f"{m['kernel']}; {said}; {results['how']}.\n\n" + _rows(lines))
 
 
-def update_page(path):
+def tables():
+    """Each measure as the newest run that has it gives it; a section a run."""
+    sections, seen = [], set()
+    for path in sorted(RESULTS.glob("*.json"), reverse=True):
+        results = json.loads(path.read_text())
+        lines = [line for line in results["lines"] if "peer" in line and line["name"] not in seen]
+        seen |= {line["name"] for line in lines}
+        if lines:
+            sections.append(_section(results, lines))
+    return "\n".join(reversed(sections))
+
+
+def update_page():
     page = PAGE.read_text()
     head, _, rest = page.partition(BEGIN)
     _, _, tail = rest.partition(END)
-    PAGE.write_text(head + BEGIN + table(path) + END + tail)
+    PAGE.write_text(head + BEGIN + tables() + END + tail)
