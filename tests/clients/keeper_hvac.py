@@ -120,6 +120,53 @@ def audit_devices_are_listed_and_hash(c):
     c.sys.disable_audit_device("extra")
 
 
+# ---- what hvac's users found out about Vault ----
+
+@story
+def networks_of_a_secret_id_are_kept_as_written(c):
+    c.sys.enable_auth_method("approle", path="bound")
+    roles = c.auth.approle
+    roles.create_or_update_approle("here", token_policies=["default"], token_bound_cidrs=["127.0.0.1/32"],
+                                   mount_point="bound")
+    made = roles.generate_secret_id("here", cidr_list=["127.0.0.1/32"], mount_point="bound")["data"]
+    seen = roles.read_secret_id_accessor("here", made["secret_id_accessor"], mount_point="bound")["data"]
+    equal(seen["cidr_list"], ["127.0.0.1/32"])
+    equal(roles.read_role("here", mount_point="bound")["data"]["token_bound_cidrs"], ["127.0.0.1"])
+    c.sys.disable_auth_method("bound")
+
+
+@story
+def an_intermediate_takes_its_name_from_the_request_and_may_outlive_its_issuer(c):
+    for mount in ("above", "below"):
+        c.sys.enable_secrets_engine("pki", path=mount)
+    c.secrets.pki.generate_root("internal", "above", extra_params={"ttl": "1h", "country": "Brazil"},
+                                mount_point="above")
+    asked = c.secrets.pki.generate_intermediate("internal", "it is below", mount_point="below")["data"]
+    signed = c.write("above/root/sign-intermediate", csr=asked["csr"], ttl="2h")["data"]
+    assert "BEGIN CERTIFICATE" in signed["certificate"]
+    c.secrets.pki.set_signed_intermediate(signed["certificate"], mount_point="below")
+    c.write("above/roles/any", allow_any_name=True)
+    refused(exceptions.InvalidRequest, c.write, "above/issue/any", common_name="leaf", ttl="2h")
+    for mount in ("above", "below"):
+        c.sys.disable_secrets_engine(mount)
+
+
+@story
+def an_alias_of_no_group_makes_one(c):
+    c.sys.enable_auth_method("approle", path="outside")
+    accessor = c.sys.list_auth_methods()["data"]["outside/"]["accessor"]
+    groups = c.secrets.identity
+    alias = groups.create_or_update_group_alias(name="them", mount_accessor=accessor)["data"]
+    group = groups.read_group(alias["canonical_id"])["data"]
+    equal((group["type"], group["alias"]["name"], group["member_group_ids"]), ("external", "them", None))
+    same = groups.create_or_update_group_alias(name="them", mount_accessor=accessor)["data"]
+    equal(same, alias)
+    refused(exceptions.InvalidRequest, groups.create_or_update_group_alias, name="x", mount_accessor="none")
+    refused(exceptions.InvalidRequest, c.sys.read_backup_keys)
+    groups.delete_group(alias["canonical_id"])
+    c.sys.disable_auth_method("outside")
+
+
 # ---- tokens ----
 
 @story
