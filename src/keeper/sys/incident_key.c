@@ -9,7 +9,8 @@
 
 struct job {
     struct incident *in;
-    struct mount *mount;
+    struct mount *mount; /* not past a worker: the table may be another one then */
+    struct str mount_id;
     struct str name;
     enum key_type type;
     struct crypto_key *fresh; /* NULL: it could not be made */
@@ -155,13 +156,26 @@ static void make(void *arg)
     j->fresh = crypto_generate(j->type, 0, &j->err);
 }
 
+/* The engine and the key are those that were looked at before the worker made the new one. */
+static bool is_still_there(struct request *r, struct job *j)
+{
+    const struct transit_key *k = NULL;
+
+    j->mount = core_mount_of(r->core, j->in->name);
+    if (j->mount != NULL && str_eq(j->mount->id, j->mount_id))
+        k = transit_key_get(&r->tx, j->mount, j->name);
+    if (k == NULL || k->type != j->type)
+        reply_error(r, 404, "there is no such key any more");
+    return !refused(r);
+}
+
 static void made(struct request *r, void *arg)
 {
     struct job *j = arg;
 
     if (j->fresh == NULL)
         reply_error(r, 500, "no new key could be made");
-    else
+    else if (is_still_there(r, j))
         act(r, j);
     crypto_unref(j->fresh);
 }
@@ -181,6 +195,7 @@ void incident_key(struct request *r, struct incident *in)
         return;
     }
     j->type = k->type;
+    j->mount_id = arena_str(&r->arena, j->mount->id);
     look(r, in, j->mount, j->name, k);
     if (in->dry_run)
         incident_report(r, in);

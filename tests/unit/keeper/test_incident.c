@@ -100,6 +100,37 @@ static void a_slow_key(void)
     a_key("rsa-2048");
 }
 
+static void keep_status(void *arg, int status, const struct value *body)
+{
+    (void)body;
+    *(int *)arg = status;
+}
+
+/* The table of mounts becomes another one while a worker makes the new key. */
+static void the_engine_changes_meanwhile(void)
+{
+    static const char body[] =
+        "{\"key\":\"transit/k\",\"reason\":\"found on a laptop\",\"dry_run\":false}";
+    int tuned = 0;
+    int done = 0;
+
+    core_fixture_open(&f);
+    CHECK_U64(put("sys/mounts/transit", "{\"type\":\"transit\"}"), 204);
+    CHECK(put("transit/keys/k", "{\"type\":\"rsa-2048\"}") < 300);
+    core_ask(&f, OP_WRITE, "sys/weir/incident", f.root, body, keep_status, &done);
+    core_ask(&f, OP_WRITE, "sys/mounts/transit/tune", f.root, "{\"description\":\"other\"}",
+        keep_status, &tuned);
+    core_fixture_run(&f);
+    CHECK_U64(tuned, 204);
+    CHECK_U64(done, 200);
+    core_ask(&f, OP_WRITE, "sys/weir/incident", f.root, body, keep_status, &done);
+    core_ask(&f, OP_DELETE, "sys/mounts/transit", f.root, NULL, keep_status, &tuned);
+    core_fixture_run(&f);
+    CHECK_U64(tuned, 204);
+    CHECK_U64(done, 404);
+    core_fixture_close(&f);
+}
+
 static void an_issuer_of(const char *type)
 {
     char *old;
@@ -207,6 +238,7 @@ int main(void)
     static const struct check_case cases[] = {
         CASE(a_quick_key),
         CASE(a_slow_key),
+        CASE(the_engine_changes_meanwhile),
         CASE(an_issuer),
         CASE(an_issuer_with_a_slow_key),
         CASE(an_entity),
