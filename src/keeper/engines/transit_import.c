@@ -199,6 +199,10 @@ static void store_version(struct request *r, struct import *i)
         return;
     }
     k = *found;
+    if (k.type != crypto_type(i->key) || !k.imported) { /* made anew while a worker was at it */
+        reply_error(r, 400, "the key is another one by now");
+        return;
+    }
     latest = transit_version_get(&r->tx, r->mount, i->name, k.latest);
     if (i->into == 0 && !crypto_is_public(i->key) && latest != NULL && latest->key != NULL &&
         crypto_is_public(latest->key) && same_public(latest->key, i->key))

@@ -384,6 +384,12 @@ static void finish(struct request *r, void *arg)
 
 void transit_job_run(struct transit_job *j)
 {
+    if (cost(j) > TRANSIT_LONGEST) {
+        reply_error(j->r, 400, "the batch takes too long with a key of this type: at most %u items",
+            (unsigned)(TRANSIT_LONGEST * (uint64_t)j->n / cost(j)));
+        release(j);
+        return;
+    }
     if (cost(j) >= TRANSIT_SLOW) {
         if (!request_work(j->r, run_all, finish, j))
             release(j);

@@ -10,7 +10,11 @@
 
 #include "keeper/engines/transit_int.h"
 
-enum { TRANSIT_BATCH_MAX = 131072, TRANSIT_SLOW = 2000 /* usec: longer in a worker */ };
+enum {
+    TRANSIT_BATCH_MAX = 131072,
+    TRANSIT_SLOW = 2000,      /* usec: longer in a worker */
+    TRANSIT_LONGEST = 6000000 /* usec: logins wait for the same workers, and so does sealing */
+};
 
 struct transit_item {
     const struct value *from; /* MAP: the body, or one of batch_input */

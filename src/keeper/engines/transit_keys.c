@@ -437,6 +437,10 @@ static void rotated(struct request *r, struct crypto_key *key, void *arg)
     if (found == NULL)
         return;
     k = *found;
+    if (k.type != crypto_type(key)) { /* deleted and made anew while a worker was at it */
+        reply_error(r, 400, "the key is another one by now");
+        return;
+    }
     if (k.latest >= TRANSIT_VERSIONS_MAX) {
         reply_error(r, 400, "the key has too many versions");
         return;

@@ -350,6 +350,23 @@ static void a_great_batch_is_done_too(void)
     end();
 }
 
+static void a_batch_that_would_take_too_long_is_refused(void)
+{
+    struct buf body;
+
+    begin();
+    CHECK_U64(write_to("transit/keys/slow", "{\"type\":\"ecdsa-p384\"}"), 200);
+    buf_init(&body, 1 << 20);
+    buf_text(&body, "{\"batch_input\":[");
+    for (int i = 0; i < 7000; i++)
+        buf_text(&body, i == 0 ? "{\"input\":\"AA==\"}" : ",{\"input\":\"AA==\"}");
+    buf_text(&body, "]}");
+    CHECK_U64(write_to("transit/sign/slow", buf_cstr(&body)), 400);
+    CHECK(str_starts(core_text(&f, "errors.0"), STR("the batch takes too long")));
+    buf_free(&body);
+    end();
+}
+
 /* ---- versions ---- */
 
 static void rotation_keeps_old_ciphertexts_readable(void)
@@ -592,6 +609,7 @@ int main(void)
         CASE(data_keys_open),
         CASE(a_batch_goes_on_when_an_item_fails),
         CASE(a_great_batch_is_done_too),
+        CASE(a_batch_that_would_take_too_long_is_refused),
         CASE(rotation_keeps_old_ciphertexts_readable),
         CASE(limits_of_versions_must_fit),
         CASE(trimmed_versions_are_gone_for_good),
