@@ -14,22 +14,12 @@
 #define PROBLEM(r, n, id, ...) problem_add((r)->problems, node_place(n), false, id, __VA_ARGS__)
 #define WARNING(r, n, id, ...) problem_add((r)->problems, node_place(n), true, id, __VA_ARGS__)
 
-/* The things of one map, to find by name. */
-struct names {
-    const char *what; /* "service" */
-    const char *word; /* "services" */
-    const void *at;
-    size_t n;
-    size_t size; /* the name is first in each */
-};
-
 static struct str name_at(const struct names *all, size_t i)
 {
     return *(const struct str *)(const void *)((const char *)all->at + i * all->size);
 }
 
-/* The index, or -1 (said). */
-static ssize_t find(
+ssize_t cross_find(
     struct reading *r, const struct names *all, const struct node *n, struct str name)
 {
     struct nearest near;
@@ -51,14 +41,6 @@ static ssize_t find(
                        : "there is no %s \"%.*s\"; add it to `%s`",
             all->what, STR_ARG(name), all->word);
     return -1;
-}
-
-ssize_t cross_find(struct reading *r, const struct node *n, struct str name, const char *what,
-    const char *word, const void *at, size_t count, size_t size)
-{
-    const struct names all = { what, word, at, count, size };
-
-    return find(r, &all, n, name);
 }
 
 /* The i-th of what may be a list or one value. */
@@ -109,7 +91,7 @@ static void check_tls(struct reading *r, struct blueprint *b, struct listener *l
     l->tls.certificate =
         arena_calloc(r->arena, l->tls.certificates.n + 1, sizeof(struct certificate *));
     for (size_t i = 0; i < l->tls.certificates.n; i++) {
-        ssize_t found = find(r, &all, item(list, i), l->tls.certificates.at[i]);
+        ssize_t found = cross_find(r, &all, item(list, i), l->tls.certificates.at[i]);
 
         if (found >= 0)
             l->tls.certificate[i] = &b->certificates[found];
@@ -163,7 +145,7 @@ static const struct limit **resolve_limits(struct reading *r, struct blueprint *
     const struct limit **to = arena_calloc(r->arena, names->n + 1, sizeof(const struct limit *));
 
     for (size_t i = 0; i < names->n; i++) {
-        ssize_t found = find(r, &all, item(list, i), names->at[i]);
+        ssize_t found = cross_find(r, &all, item(list, i), names->at[i]);
 
         for (size_t k = 0; found >= 0 && k < *count; k++)
             if (to[k] == &b->limits[found])
@@ -220,11 +202,11 @@ static void check_route(
     ssize_t found;
 
     if (route->action == ROUTE_PROXY && route->to.at != NULL) {
-        found = find(r, &services, node_on_way(n, "to", NULL), route->to);
+        found = cross_find(r, &services, node_on_way(n, "to", NULL), route->to);
         route->service = found >= 0 ? &b->services[found] : NULL;
     }
     for (size_t i = 0; i < route->match.listeners.n; i++)
-        find(r, &listeners, item(list, i), route->match.listeners.at[i]);
+        cross_find(r, &listeners, item(list, i), route->match.listeners.at[i]);
     route->limits =
         resolve_limits(r, b, node_on_way(n, "limit", NULL), &route->limit_names, &route->nlimits);
     for (size_t i = 0; i < route->nlimits; i++)

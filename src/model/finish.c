@@ -18,38 +18,55 @@ void finish_listener(struct reading *r, const struct node *n, void *base)
             "%s speaks TLS and redirects to https: clients would go in circles", reading_where(r));
 }
 
+static void check_kept_certificate(
+    struct reading *r, const struct node *n, const struct certificate *c, bool files)
+{
+    if (c->local || files)
+        PROBLEM(r, n, "blueprint_certificate",
+            "%s has the issuer keeper, so it is not `local` and has no chain and key",
+            reading_where(r));
+    else if (c->hosts.n == 0)
+        PROBLEM(r, n, "blueprint_certificate",
+            "%s has the issuer keeper, so it needs `hosts`, such as hosts: [shop.example.org]",
+            reading_where(r));
+}
+
+static void check_local_certificate(
+    struct reading *r, const struct node *n, const struct certificate *c, bool files)
+{
+    if (files)
+        PROBLEM(r, n, "blueprint_certificate",
+            "%s is `local`, so it has no chain and key; leave out one or the other",
+            reading_where(r));
+    else if (c->hosts.n == 0)
+        PROBLEM(r, n, "blueprint_certificate",
+            "%s is `local`, so it needs `hosts`, such as hosts: [localhost]", reading_where(r));
+}
+
+static void check_files_of_certificate(
+    struct reading *r, const struct node *n, const struct certificate *c, bool files)
+{
+    if (!files)
+        PROBLEM(r, n, "blueprint_certificate",
+            "%s needs `chain` and `key`, or `issuer: keeper`, or `local: true` for one of this "
+            "machine's own",
+            reading_where(r));
+    else if (c->chain.at == NULL || c->key.at == NULL)
+        PROBLEM(r, n, "blueprint_certificate", "%s has a `%s` but no `%s`", reading_where(r),
+            c->chain.at != NULL ? "chain" : "key", c->chain.at != NULL ? "key" : "chain");
+}
+
 void finish_certificate(struct reading *r, const struct node *n, void *base)
 {
     const struct certificate *c = base;
     bool files = c->chain.at != NULL || c->key.at != NULL;
 
-    if (c->issuer == ISSUER_KEEPER && (c->local || files))
-        PROBLEM(r, n, "blueprint_certificate",
-            "%s has the issuer keeper, so it is not `local` and has no chain and key",
-            reading_where(r));
-    else if (c->issuer == ISSUER_KEEPER && c->hosts.n == 0)
-        PROBLEM(r, n, "blueprint_certificate",
-            "%s has the issuer keeper, so it needs `hosts`, such as hosts: [shop.example.org]",
-            reading_where(r));
-    else if (c->issuer == ISSUER_KEEPER)
-        return;
-    else if (c->local && (c->chain.at != NULL || c->key.at != NULL))
-        PROBLEM(r, n, "blueprint_certificate",
-            "%s is `local`, so it has no chain and key; leave out one or the other",
-            reading_where(r));
-    else if (c->local && c->hosts.n == 0)
-        PROBLEM(r, n, "blueprint_certificate",
-            "%s is `local`, so it needs `hosts`, such as hosts: [localhost]", reading_where(r));
-    else if (r->misspelt)
-        return;
-    else if (!c->local && c->chain.at == NULL && c->key.at == NULL)
-        PROBLEM(r, n, "blueprint_certificate",
-            "%s needs `chain` and `key`, or `issuer: keeper`, or `local: true` for one of this "
-            "machine's own",
-            reading_where(r));
-    else if (!c->local && (c->chain.at == NULL || c->key.at == NULL))
-        PROBLEM(r, n, "blueprint_certificate", "%s has a `%s` but no `%s`", reading_where(r),
-            c->chain.at != NULL ? "chain" : "key", c->chain.at != NULL ? "key" : "chain");
+    if (c->issuer == ISSUER_KEEPER)
+        check_kept_certificate(r, n, c, files);
+    else if (c->local)
+        check_local_certificate(r, n, c, files);
+    else if (!r->misspelt)
+        check_files_of_certificate(r, n, c, files);
 }
 
 static void check_retry(struct reading *r, const struct node *n, const struct service *s)

@@ -90,14 +90,17 @@ static void needs_keeper(struct reading *r, struct blueprint *b, const struct no
 static void check_policies(
     struct reading *r, struct blueprint *b, const struct node *list, const struct strs *names)
 {
+    const struct names all = { "policy", "policies", b->policies, b->npolicies,
+        sizeof(*b->policies) };
+
     for (size_t i = 0; i < names->n; i++)
         if (!str_is(names->at[i], "default"))
-            cross_find(r, item(list, i), names->at[i], "policy", "policies", b->policies,
-                b->npolicies, sizeof(*b->policies));
+            cross_find(r, &all, item(list, i), names->at[i]);
 }
 
 static void check_run(struct reading *r, struct blueprint *b, struct service *s)
 {
+    const struct names all = { "secret", "secrets", b->secrets, b->nsecrets, sizeof(*b->secrets) };
     const struct node *n = node_on_way(r->root, "services", s->name.at, "run", NULL);
 
     if (s->run.nsecrets > 0)
@@ -110,8 +113,7 @@ static void check_run(struct reading *r, struct blueprint *b, struct service *s)
     for (size_t i = 0; i < s->run.nsecrets; i++) {
         struct run_secret *wish = &s->run.secrets[i];
         const struct node *at = node_on_way(n, "secrets", wish->variable.at, NULL);
-        ssize_t found = cross_find(
-            r, at, wish->secret, "secret", "secrets", b->secrets, b->nsecrets, sizeof(*b->secrets));
+        ssize_t found = cross_find(r, &all, at, wish->secret);
 
         wish->managed = found >= 0 ? &b->secrets[found] : NULL;
         for (size_t k = 0; k < s->run.environment.n; k++)
@@ -134,13 +136,14 @@ static bool is_local(const struct addr *a)
 
 static void check_keeper_tls(struct reading *r, struct blueprint *b)
 {
+    const struct names all = { "certificate", "certificates", b->certificates, b->ncertificates,
+        sizeof(*b->certificates) };
     const struct node *n = node_on_way(r->root, "keeper", NULL);
     struct keeper_rule *k = &b->keeper;
     ssize_t found;
 
     if (k->tls.at != NULL) {
-        found = cross_find(r, node_on_way(n, "tls", NULL), k->tls, "certificate", "certificates",
-            b->certificates, b->ncertificates, sizeof(*b->certificates));
+        found = cross_find(r, &all, node_on_way(n, "tls", NULL), k->tls);
         k->certificate = found >= 0 ? &b->certificates[found] : NULL;
     } else if (k->listen.len > 0 && !is_local(&k->listen)) {
         WARNING(r, node_on_way(n, "listen", NULL), "blueprint_keeper_plain",

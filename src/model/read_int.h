@@ -84,10 +84,17 @@ void cross_check(struct reading *r, struct blueprint *b);
 
 /* The keeper's part of it; names that are used exist, the words need a keeper. */
 void cross_keeper(struct reading *r, struct blueprint *b);
-/* Among the n things at `at` (size bytes each, a struct str name first); -1 (said) when it is not
- * there.  what: "service", word: "services". */
-ssize_t cross_find(struct reading *r, const struct node *n, struct str name, const char *what,
-    const char *word, const void *at, size_t count, size_t size);
+/* The things of one map, to find by name. */
+struct names {
+    const char *what; /* "service" */
+    const char *word; /* "services" */
+    const void *at;
+    size_t n;
+    size_t size; /* of each; a struct str name is first in it */
+};
+/* The index, or -1 (said) when it is not there. */
+ssize_t cross_find(
+    struct reading *r, const struct names *all, const struct node *n, struct str name);
 
 /* Warns of routes that can never be taken. Needs b->router. */
 void shadow_check(struct reading *r, const struct blueprint *b);

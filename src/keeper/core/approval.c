@@ -25,7 +25,7 @@ static struct str request_name(struct request *r)
     struct buf bytes;
     size_t len;
 
-    buf_init_secret(&bytes, ENTRY_DATA_MAX * 2U);
+    buf_init_secret(&bytes, (size_t)ENTRY_DATA_MAX * 2);
     buf_char(&bytes, (char)r->op);
     buf_str(&bytes, r->path);
     buf_char(&bytes, '\0');
