@@ -375,7 +375,7 @@ int link_pair(int ends[2])
 
 /* ---- without a loop ---- */
 
-enum { FOREVER = 0 };
+enum { FOREVER = 0, INBOX_READ = 256 << 10 };
 
 /* Waits until the descriptor can; false when the time (of the real clock, 0: none) is over. */
 static bool await(int fd, short what, nsec_t deadline)
@@ -480,6 +480,86 @@ bool link_ask(int fd, uint16_t type, uint64_t id, struct str body, msec_t at_mos
 int link_receive(int fd, uint16_t *type, uint64_t *id, struct buf *body)
 {
     return read_frame(fd, type, id, body, FOREVER);
+}
+
+void link_inbox_init(struct link_inbox *in, size_t most)
+{
+    MUST(most <= LINK_BODY_MAX);
+    buf_init(&in->bytes, LINK_HEAD + most + INBOX_READ);
+    in->at = 0;
+    in->most = most;
+}
+
+void link_inbox_free(struct link_inbox *in)
+{
+    buf_free(&in->bytes);
+    in->at = 0;
+}
+
+/* 1 a whole frame, 0 not yet, -1 nonsense. *need: bytes that it has in all, as far as is known. */
+static int next_frame(struct link_inbox *in, struct head *head, size_t *need)
+{
+    size_t have = in->bytes.len - in->at;
+
+    *need = LINK_HEAD;
+    if (have < LINK_HEAD)
+        return 0;
+    *head = unpack_head(in->bytes.data + in->at);
+    if (head->zero != 0 || head->length > in->most)
+        return -1;
+    *need = LINK_HEAD + (size_t)head->length;
+    return have >= *need;
+}
+
+/* What is unfinished moves to the beginning; a buffer that once was large is given back. */
+static void make_room(struct link_inbox *in, size_t need)
+{
+    if (in->at == in->bytes.len && in->bytes.cap > KEEP_SIZE)
+        buf_free(&in->bytes);
+    else
+        buf_consume(&in->bytes, in->at);
+    in->at = 0;
+    MUST(buf_reserve(&in->bytes, need - in->bytes.len + INBOX_READ) != NULL);
+}
+
+/* 1 some bytes, 0 the end, -1 broken. */
+static int take_in(int fd, struct link_inbox *in, size_t need)
+{
+    ssize_t got;
+
+    if (in->bytes.cap - in->bytes.len < need || in->at == in->bytes.len)
+        make_room(in, need);
+    for (;;) {
+        got = recv(fd, in->bytes.data + in->bytes.len, in->bytes.cap - in->bytes.len, 0);
+        if (got >= 0)
+            break;
+        if (errno != EINTR && (errno != EAGAIN || !await(fd, POLLIN, FOREVER)))
+            return -1;
+    }
+    in->bytes.len += (size_t)got;
+    return got > 0;
+}
+
+int link_receive_next(
+    int fd, struct link_inbox *in, bool wait, uint16_t *type, uint64_t *id, struct str *body)
+{
+    struct head head;
+    size_t need;
+    int whole;
+
+    while ((whole = next_frame(in, &head, &need)) == 0 && wait) {
+        int got = take_in(fd, in, need);
+
+        if (got != 1)
+            return got == 0 && in->at == in->bytes.len ? 0 : -1;
+    }
+    if (whole != 1)
+        return whole;
+    *body = (struct str){ in->bytes.data + in->at + LINK_HEAD, head.length };
+    *type = head.type;
+    *id = head.id;
+    in->at += need;
+    return 1;
 }
 
 bool link_answer(int fd, uint16_t type, uint64_t id, const struct iovec *v, unsigned nv)

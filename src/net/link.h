@@ -63,6 +63,21 @@ bool link_ask(int fd, uint16_t type, uint64_t id, struct str body, msec_t at_mos
     uint16_t *answer_type, struct buf *answer);
 /* The other end of that: waits for a frame. 1 got one, 0 end, -1 broken. `max` bounds its body. */
 int link_receive(int fd, uint16_t *type, uint64_t *id, struct buf *body);
+
+/*
+ * The same with what has arrived behind a frame kept for the next call, so that one system call takes in what came
+ * together.  wait false: only what is here already, without a system call; 0 is then also "nothing whole".
+ * *body lies in the inbox until the next call that waits; it has at most `most` bytes, a longer one is -1.
+ */
+struct link_inbox {
+    struct buf bytes;
+    size_t at;
+    size_t most;
+};
+void link_inbox_init(struct link_inbox *in, size_t most);
+void link_inbox_free(struct link_inbox *in);
+int link_receive_next(
+    int fd, struct link_inbox *in, bool wait, uint16_t *type, uint64_t *id, struct str *body);
 bool link_answer(int fd, uint16_t type, uint64_t id, const struct iovec *v, unsigned nv);
 
 #endif

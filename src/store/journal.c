@@ -31,6 +31,8 @@ struct journal {
     uint64_t start; /* of the last segment */
     uint64_t size;  /* of the whole; read by other threads */
     bool dirty;     /* behind size there may be bytes */
+    dev_t dev;      /* of the open file: while it is open no other one has these */
+    ino_t ino;
 };
 
 static void name_of(uint64_t start, char to[NAME_LEN + 1])
@@ -68,6 +70,17 @@ static bool find_segment(const struct journal *j, uint64_t limit, uint64_t *star
     return found;
 }
 
+static int note_file(struct journal *j, int fd)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) == -1)
+        return -1;
+    j->dev = st.st_dev;
+    j->ino = st.st_ino;
+    return 0;
+}
+
 /* ---- opening ---- */
 
 /* The length of the whole lines without NUL at the file's beginning. */
@@ -101,7 +114,7 @@ static int open_last(struct journal *j, struct err *err)
         return 0;
     name_of(j->start, name);
     j->fd = openat(j->folder, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (j->fd < 0 || measure(j->fd, &whole) == -1)
+    if (j->fd < 0 || note_file(j, j->fd) == -1 || measure(j->fd, &whole) == -1)
         return err_set(err, ERR_SYSTEM, "journal_open", "the audit journal's segment %s", name);
     if (ftruncate(j->fd, (off_t)whole) == -1 || fdatasync(j->fd) == -1)
         return err_set(err, ERR_SYSTEM, "journal_open", "cutting the torn end off %s", name);
@@ -156,12 +169,11 @@ static int refuse(struct err *err)
 static bool is_in_place(const struct journal *j)
 {
     char name[NAME_LEN + 1];
-    struct stat open_one;
     struct stat named;
 
     name_of(j->start, name);
-    return fstat(j->fd, &open_one) == 0 && fstatat(j->folder, name, &named, 0) == 0 &&
-           open_one.st_ino == named.st_ino && open_one.st_dev == named.st_dev;
+    return fstatat(j->folder, name, &named, 0) == 0 && named.st_ino == j->ino &&
+           named.st_dev == j->dev;
 }
 
 static int begin_segment(struct journal *j, struct err *err)
@@ -171,7 +183,7 @@ static int begin_segment(struct journal *j, struct err *err)
 
     name_of(j->size, name);
     fd = openat(j->folder, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0 || ftruncate(fd, 0) == -1 || fsync(j->folder) == -1) {
+    if (fd < 0 || ftruncate(fd, 0) == -1 || fsync(j->folder) == -1 || note_file(j, fd) == -1) {
         refuse(err);
         if (fd >= 0)
             close(fd);
@@ -182,6 +194,21 @@ static int begin_segment(struct journal *j, struct err *err)
     j->fd = fd;
     j->start = j->size;
     j->dirty = false;
+    return 0;
+}
+
+static int write_at(int fd, struct str bytes, off_t at)
+{
+    while (bytes.len > 0) {
+        ssize_t put = pwrite(fd, bytes.at, bytes.len, at);
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return -1;
+        bytes = (struct str){ bytes.at + put, bytes.len - (size_t)put };
+        at += put;
+    }
     return 0;
 }
 
@@ -201,8 +228,7 @@ int journal_append(struct journal *j, struct str bytes, struct err *err)
     if (j->dirty && ftruncate(j->fd, (off_t)used) == -1)
         return refuse(err);
     j->dirty = true;
-    if (lseek(j->fd, (off_t)used, SEEK_SET) == -1 ||
-        fd_write_all(j->fd, bytes.at, bytes.len) == -1) {
+    if (write_at(j->fd, bytes, (off_t)used) == -1) {
         refuse(err);
         if (ftruncate(j->fd, (off_t)used) == 0)
             j->dirty = false;

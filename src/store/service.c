@@ -6,7 +6,6 @@
  * appends that have arrived by the time the one before is done share one transaction, or one fdatasync.
  */
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -265,25 +264,18 @@ static void *serve_reads(void *arg)
 
 struct gathered {
     uint64_t id;
-    struct buf body;
+    struct str body; /* in the inbox */
 };
 
-static bool has_more(int fd)
-{
-    struct pollfd p = { .fd = fd, .events = POLLIN };
-
-    return poll(&p, 1, 0) == 1 && (p.revents & POLLIN) != 0;
-}
-
-/* Waits for one, takes what else is there. How many; 0: the link has ended; -1: it speaks nonsense. */
-static int gather(int fd, uint16_t expected, struct gathered *to)
+/* Waits for one, takes what else came with it. How many; 0: the link has ended; -1: it speaks nonsense. */
+static int gather(int fd, struct link_inbox *in, uint16_t expected, struct gathered *to)
 {
     size_t bytes = 0;
     int n = 0;
 
-    while (n < GATHER_MAX && bytes < GATHER_BYTES && (n == 0 || has_more(fd))) {
+    while (n < GATHER_MAX && bytes < GATHER_BYTES) {
         uint16_t type;
-        int got = link_receive(fd, &type, &to[n].id, &to[n].body);
+        int got = link_receive_next(fd, in, n == 0, &type, &to[n].id, &to[n].body);
 
         if (got == 0)
             break;
@@ -293,31 +285,6 @@ static int gather(int fd, uint16_t expected, struct gathered *to)
         n++;
     }
     return n;
-}
-
-static struct gathered *gathered_new(size_t most)
-{
-    struct gathered *g = xcalloc(GATHER_MAX, sizeof(*g));
-
-    for (int i = 0; i < GATHER_MAX; i++)
-        buf_init(&g[i].body, most);
-    return g;
-}
-
-static void gathered_free(struct gathered *g)
-{
-    for (int i = 0; i < GATHER_MAX; i++)
-        buf_free(&g[i].body);
-    free(g);
-}
-
-/* What a large question took is given back. */
-static void gathered_reset(struct gathered *g, int n)
-{
-    for (int i = 0; i < n; i++) {
-        if (g[i].body.cap > 1 << 20)
-            buf_free(&g[i].body);
-    }
 }
 
 /* ---- writing ---- */
@@ -372,7 +339,7 @@ static bool commit_gathered(
         size_t before = all.n;
         uint64_t generation;
 
-        ok = take_commit(buf_as_str(&g[i].body), &generation, &all);
+        ok = take_commit(g[i].body, &generation, &all);
         refused[i] = ok && generation <= *dead;
         if (refused[i])
             all.n = before;
@@ -394,15 +361,17 @@ static bool commit_gathered(
 static void *serve_writes(void *arg)
 {
     struct service *s = arg;
-    struct gathered *g = gathered_new(STORE_MESSAGE_MAX);
+    struct gathered g[GATHER_MAX];
+    struct link_inbox in;
     struct err why = { .id = "store_io" };
     uint64_t dead = 0; /* generations up to this one are refused */
     int n;
 
-    while ((n = gather(s->options->write_fd, STORE_COMMIT, g)) > 0 &&
+    link_inbox_init(&in, STORE_MESSAGE_MAX);
+    while ((n = gather(s->options->write_fd, &in, STORE_COMMIT, g)) > 0 &&
            commit_gathered(s, g, n, &dead, &why))
-        gathered_reset(g, n);
-    gathered_free(g);
+        ;
+    link_inbox_free(&in);
     end_all(s);
     return NULL;
 }
@@ -445,7 +414,7 @@ static bool append_gathered(struct service *s, struct gathered *g, int n)
     bool ok = true;
 
     for (int i = 0; i < n; i++) {
-        struct str bytes = buf_as_str(&g[i].body);
+        struct str bytes = g[i].body;
         uint32_t flags;
 
         if (!wire_take_u32(&bytes, &flags))
@@ -477,12 +446,15 @@ static bool append_gathered(struct service *s, struct gathered *g, int n)
 static void *serve_journal(void *arg)
 {
     struct service *s = arg;
-    struct gathered *g = gathered_new(STORE_MESSAGE_MAX);
+    struct gathered g[GATHER_MAX];
+    struct link_inbox in;
     int n;
 
-    while ((n = gather(s->options->journal_fd, JOURNAL_APPEND, g)) > 0 && append_gathered(s, g, n))
-        gathered_reset(g, n);
-    gathered_free(g);
+    link_inbox_init(&in, STORE_MESSAGE_MAX);
+    while ((n = gather(s->options->journal_fd, &in, JOURNAL_APPEND, g)) > 0 &&
+           append_gathered(s, g, n))
+        ;
+    link_inbox_free(&in);
     end_all(s);
     return NULL;
 }
