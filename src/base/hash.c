@@ -17,12 +17,13 @@ static void draw_seed(void)
     random_bytes(seed, sizeof(seed));
 }
 
-static uint64_t rotl(uint64_t x, unsigned b)
+static inline uint64_t rotl(uint64_t x, unsigned b)
 {
     return x << b | x >> (64 - b);
 }
 
-static void sip_round(uint64_t v[4])
+/* Inlined, the four words stay in registers. */
+static inline __attribute__((always_inline)) void sip_round(uint64_t v[4])
 {
     v[0] += v[1];
     v[1] = rotl(v[1], 13) ^ v[0];

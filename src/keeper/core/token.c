@@ -7,6 +7,7 @@
 #include <sodium.h>
 
 #include "base/addr.h"
+#include "keeper/audit/chain_int.h"
 #include "keeper/core/encode_int.h"
 #include "keeper/core/identity_int.h"
 #include "keeper/core/lease_int.h"
@@ -16,8 +17,8 @@
 #include "keeper/seal/memory_int.h"
 
 struct tokens {
-    uint64_t leases;                     /* given out less revoked since the unseal, tokens too */
-    crypto_auth_hmacsha256_state salted; /* after the salt: copied for each hash */
+    uint64_t leases; /* given out less revoked since the unseal, tokens too */
+    struct chain_mac *salted;
     uint8_t batch_key[BARRIER_KEY];
 };
 
@@ -30,7 +31,7 @@ static struct tokens *tokens_of(struct core *c)
         return t;
     t = secret_alloc(sizeof(*t));
     barrier_derive(c->barrier, "token salt", salt);
-    crypto_auth_hmacsha256_init(&t->salted, salt, sizeof(salt));
+    t->salted = chain_mac_new(salt);
     barrier_derive(c->barrier, "batch token", t->batch_key);
     sodium_memzero(salt, sizeof(salt));
     c->tokens = t;
@@ -39,6 +40,8 @@ static struct tokens *tokens_of(struct core *c)
 
 void tokens_forget(struct core *c)
 {
+    if (c->tokens != NULL)
+        chain_mac_free(c->tokens->salted);
     secret_free(c->tokens);
     c->tokens = NULL;
     lockouts_forget(c);
@@ -59,12 +62,9 @@ uint64_t lease_count(struct core *c)
 
 struct str token_hash(struct request *r, struct str token)
 {
-    crypto_auth_hmacsha256_state state = tokens_of(r->core)->salted;
-    uint8_t mac[crypto_auth_hmacsha256_BYTES];
+    uint8_t mac[CHAIN_HASH];
 
-    crypto_auth_hmacsha256_update(&state, (const uint8_t *)token.at, token.len);
-    crypto_auth_hmacsha256_final(&state, mac);
-    sodium_memzero(&state, sizeof(state));
+    chain_mac(tokens_of(r->core)->salted, token, mac);
     return encode_hex(&r->arena, (struct str){ (const char *)mac, sizeof(mac) });
 }
 
