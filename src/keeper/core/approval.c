@@ -48,11 +48,28 @@ static struct str of_folder(struct request *r, struct str token)
     return entry_path(&r->tx, "approval/of/%.*s/", STR_ARG(token));
 }
 
-/* Who somebody is: an entity, whichever token it has; else the token. */
+/* The token that all of these come from: whoever has it can make others. What root made are others' tokens. */
+static struct str first_of_line(struct request *r, const struct token *t, struct str hash)
+{
+    struct str parent = t->parent;
+
+    for (unsigned i = 0; i < TOKEN_DEPTH_MAX && parent.len > 0; i++) {
+        t = token_load(r, parent);
+        if (t == NULL || t->root)
+            break;
+        hash = parent;
+        parent = t->parent;
+    }
+    return hash;
+}
+
+/* Who somebody is: an entity, whichever token it has; else the token, or the one that it comes from. */
 static struct str person(struct request *r, const struct token *t, struct str hash)
 {
-    return t->entity.len > 0 ? str_from(arena_printf(&r->arena, "entity:%.*s", STR_ARG(t->entity)))
-                             : str_from(arena_printf(&r->arena, "token:%.*s", STR_ARG(hash)));
+    if (t->entity.len > 0)
+        return str_from(arena_printf(&r->arena, "entity:%.*s", STR_ARG(t->entity)));
+    hash = first_of_line(r, t, hash);
+    return str_from(arena_printf(&r->arena, "token:%.*s", STR_ARG(hash)));
 }
 
 /* ---- asking ---- */

@@ -71,6 +71,43 @@ static void begin(void)
     put_policy("young", "path \\\"sys/control-group/*\\\" { capabilities = [\\\"update\\\"] }");
 }
 
+/* Whoever asks, or has agreed, is nobody else by a token that he made himself. */
+static void own_tokens_are_nobody_else(void)
+{
+    char child[2000];
+    char *asker;
+    char *one;
+    char *two;
+
+    begin();
+    put_policy("maker",
+        "path \\\"auth/token/create\\\" { capabilities = [\\\"create\\\", \\\"update\\\"] }");
+    asker = token_with("careful\",\"elder\",\"maker");
+    one = token_with("elder\",\"maker");
+    two = token_with("elder");
+    CHECK_U64(core_call(&f, OP_DELETE, "kv/a", asker, NULL), 403);
+    keep(accessor, sizeof(accessor), "control_group.accessor");
+    for (int i = 0; i < 2; i++) {
+        const char *body =
+            i == 0 ? "{\"policies\":[\"elder\"]}" : "{\"policies\":[\"elder\"],\"type\":\"batch\"}";
+
+        CHECK_U64(core_call(&f, OP_WRITE, "auth/token/create", asker, body), 200);
+        keep(child, sizeof(child), "auth.client_token");
+        CHECK_U64(authorize(child), 403);
+        CHECK_U64(core_call(&f, OP_WRITE, "auth/token/create", one, body), 200);
+        keep(child, sizeof(child), "auth.client_token");
+        CHECK_U64(authorize(child), i == 0 ? 200 : 400);
+    }
+    CHECK_U64(authorize(one), 400);
+    CHECK_U64(core_call(&f, OP_DELETE, "kv/a", asker, NULL), 403);
+    CHECK_U64(authorize(two), 200);
+    CHECK_U64(core_call(&f, OP_DELETE, "kv/a", asker, NULL), 204);
+    core_fixture_close(&f);
+    free(asker);
+    free(one);
+    free(two);
+}
+
 static void two_others_must_agree(void)
 {
     char *asker;
@@ -183,6 +220,7 @@ static void questions_are_bounded(void)
 
 static const struct check_case cases[] = {
     CASE(two_others_must_agree),
+    CASE(own_tokens_are_nobody_else),
     CASE(what_was_approved_cannot_be_changed),
     CASE(questions_end),
     CASE(questions_are_bounded),
