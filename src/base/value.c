@@ -1,8 +1,6 @@
 /*
  * value - see value.h.
  */
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/value.h"
@@ -35,10 +33,17 @@ struct value *value_number(struct arena *a, struct str spelling)
 
 struct value *value_i64(struct arena *a, int64_t n)
 {
-    char digits[24];
-    int len = snprintf(digits, sizeof(digits), "%" PRId64, n);
+    uint64_t left = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
+    char digits[20];
+    size_t at = sizeof(digits);
 
-    return value_number(a, (struct str){ digits, (size_t)len });
+    do {
+        digits[--at] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (n < 0)
+        digits[--at] = '-';
+    return value_number(a, (struct str){ digits + at, sizeof(digits) - at });
 }
 
 struct value *value_text(struct arena *a, struct str s)

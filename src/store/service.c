@@ -39,6 +39,7 @@ struct service {
     struct journal *journal;
     struct err
         gap; /* why an append was refused, until the core resumes; kind ERR_NONE: it was not */
+    struct err *whys;     /* of appends that were refused, GATHER_MAX of them */
     struct store *moving; /* for checkpoints */
     pthread_mutex_t lock;
     pthread_cond_t moved; /* something is to be moved, or all ends */
@@ -265,6 +266,8 @@ static void *serve_reads(void *arg)
 struct gathered {
     uint64_t id;
     struct str body; /* in the inbox */
+    uint64_t size;   /* of the journal behind it */
+    bool refused;
 };
 
 /* Waits for one, takes what else came with it. How many; 0: the link has ended; -1: it speaks nonsense. */
@@ -332,7 +335,6 @@ static bool commit_gathered(
     int fd = s->options->write_fd;
     struct changes all = { 0 };
     uint64_t newest = 0;
-    bool refused[GATHER_MAX] = { 0 };
     bool ok = true;
 
     for (int i = 0; i < n && ok; i++) {
@@ -340,8 +342,8 @@ static bool commit_gathered(
         uint64_t generation;
 
         ok = take_commit(g[i].body, &generation, &all);
-        refused[i] = ok && generation <= *dead;
-        if (refused[i])
+        g[i].refused = ok && generation <= *dead;
+        if (g[i].refused)
             all.n = before;
         else if (ok)
             newest = generation;
@@ -349,11 +351,11 @@ static bool commit_gathered(
     if (ok && all.n > 0 && store_commit(s->writing, all.at, all.n, why) == -1) {
         *dead = newest;
         for (int i = 0; i < n; i++)
-            refused[i] = true;
+            g[i].refused = true;
     }
     note_log(s);
     for (int i = 0; i < n && ok; i++)
-        ok = refused[i] ? say_refused(fd, g[i].id, why) : say(fd, STORE_DONE, g[i].id, STR_NONE);
+        ok = g[i].refused ? say_refused(fd, g[i].id, why) : say(fd, STORE_DONE, g[i].id, STR_NONE);
     free(all.at);
     return ok;
 }
@@ -408,8 +410,6 @@ static void *serve_checkpoints(void *arg)
 static bool append_gathered(struct service *s, struct gathered *g, int n)
 {
     int fd = s->options->journal_fd;
-    uint64_t sizes[GATHER_MAX];
-    struct err errs[GATHER_MAX];
     uint32_t any = 0;
     bool ok = true;
 
@@ -423,22 +423,23 @@ static bool append_gathered(struct service *s, struct gathered *g, int n)
             s->gap.kind = ERR_NONE;
         if (s->gap.kind == ERR_NONE && journal_append(s->journal, bytes, &s->gap) == 0)
             any |= flags;
-        sizes[i] = journal_size(s->journal);
-        errs[i] = s->gap;
+        g[i].size = journal_size(s->journal);
+        g[i].refused = s->gap.kind != ERR_NONE;
+        if (g[i].refused)
+            s->whys[i] = s->gap;
     }
-    if ((any & JOURNAL_SYNC) != 0 && journal_sync(s->journal, &errs[0]) == -1) {
-        note(s, &errs[0]);
+    if ((any & JOURNAL_SYNC) != 0 && journal_sync(s->journal, &s->whys[0]) == -1) {
+        note(s, &s->whys[0]);
         return false;
     }
     for (int i = 0; i < n && ok; i++) {
-        uint64_t size = sizes[i];
+        uint64_t size = g[i].size;
         char body[8];
 
         for (int k = 0; k < 8; k++)
             body[k] = (char)(size >> (8 * k));
-        ok = errs[i].kind == ERR_NONE
-                 ? say(fd, JOURNAL_DONE, g[i].id, (struct str){ body, sizeof(body) })
-                 : say_refused(fd, g[i].id, &errs[i]);
+        ok = g[i].refused ? say_refused(fd, g[i].id, &s->whys[i])
+                          : say(fd, JOURNAL_DONE, g[i].id, (struct str){ body, sizeof(body) });
     }
     return ok;
 }
@@ -450,11 +451,13 @@ static void *serve_journal(void *arg)
     struct link_inbox in;
     int n;
 
+    s->whys = xcalloc(GATHER_MAX, sizeof(*s->whys));
     link_inbox_init(&in, STORE_MESSAGE_MAX);
     while ((n = gather(s->options->journal_fd, &in, JOURNAL_APPEND, g)) > 0 &&
            append_gathered(s, g, n))
         ;
     link_inbox_free(&in);
+    free(s->whys);
     end_all(s);
     return NULL;
 }

@@ -64,29 +64,51 @@ void folder_id_of(struct entries *e, struct str path, uint8_t id[STORE_ID])
         barrier_blind(e->barrier, folder_of(path), id);
 }
 
-enum { FORMAT_PIECES = 16 };
+enum { FORMAT_PIECES = 16, DIGITS = 10 };
 
-/* A format of text and %.*s alone as pieces: printf costs a request more than all the rest of finding its entries.
- * 0: it has something else. */
-static size_t pieces_of(const char *fmt, va_list ap, struct str pieces[FORMAT_PIECES])
+struct joining {
+    struct str pieces[FORMAT_PIECES];
+    size_t n;
+    char digits[DIGITS]; /* of the one number there may be */
+    bool has_number;
+};
+
+static struct str number(struct joining *j, unsigned n)
 {
-    size_t n = 0;
+    size_t at = DIGITS;
 
-    while (*fmt != '\0' && n + 1 < FORMAT_PIECES) {
+    do {
+        j->digits[--at] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    j->has_number = true;
+    return (struct str){ j->digits + at, DIGITS - at };
+}
+
+/* A format of text, %.*s and one %u as pieces: printf costs a request more than all the rest of finding its entries.
+ * False: it has something else. */
+static bool cut_format(struct joining *j, const char *fmt, va_list ap)
+{
+    while (*fmt != '\0' && j->n + 1 < FORMAT_PIECES) {
         const char *end = strchrnul(fmt, '%');
+        int most;
 
-        pieces[n++] = (struct str){ fmt, (size_t)(end - fmt) };
-        if (*end == '\0')
-            return n;
-        if (strncmp(end, "%.*s", 4) != 0)
-            return 0;
-        pieces[n].len = (size_t)va_arg(ap, int);
-        pieces[n].at = va_arg(ap, const char *);
-        pieces[n].len = strnlen(pieces[n].at, pieces[n].len);
-        n++;
-        fmt = end + 4;
+        j->pieces[j->n++] = (struct str){ fmt, (size_t)(end - fmt) };
+        fmt = end;
+        if (str_starts(str_from(fmt), STR("%.*s"))) {
+            most = va_arg(ap, int);
+            j->pieces[j->n].at = va_arg(ap, const char *);
+            j->pieces[j->n].len = most > 0 ? strnlen(j->pieces[j->n].at, (size_t)most) : 0;
+            j->n++;
+            fmt += 4;
+        } else if (str_starts(str_from(fmt), STR("%u")) && !j->has_number) {
+            j->pieces[j->n++] = number(j, va_arg(ap, unsigned));
+            fmt += 2;
+        } else if (*fmt != '\0') {
+            return false;
+        }
     }
-    return *fmt == '\0' ? n : 0;
+    return *fmt == '\0';
 }
 
 static struct str join(struct arena *a, const struct str *pieces, size_t n)
@@ -109,18 +131,20 @@ static struct str join(struct arena *a, const struct str *pieces, size_t n)
 
 struct str entry_path(struct tx *t, const char *fmt, ...)
 {
-    struct str pieces[FORMAT_PIECES];
+    struct joining j;
     char *to;
     va_list ap;
     va_list again;
-    size_t simple;
+    bool simple;
     int n;
 
+    j.n = 0;
+    j.has_number = false;
     va_start(ap, fmt);
-    simple = pieces_of(fmt, ap, pieces);
+    simple = cut_format(&j, fmt, ap);
     va_end(ap);
-    if (simple > 0)
-        return join(t->arena, pieces, simple);
+    if (simple)
+        return join(t->arena, j.pieces, j.n);
     va_start(ap, fmt);
     va_copy(again, ap);
     n = vsnprintf(NULL, 0, fmt, ap);

@@ -75,9 +75,11 @@ enum { TEXT_RANDOM = 18, TEXT_CHECK = 6, TEXT_HEAD = 4 /* "hvs." */ };
 static void checksum(struct request *r, const char *random, char to[TEXT_CHECK])
 {
     static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    const struct str mac =
-        token_hash(r, str_from(arena_printf(&r->arena, "check %.*s", TEXT_RANDOM, random)));
+    char text[TEXT_RANDOM + 6] = "check ";
+    struct str mac;
 
+    memcpy(text + 6, random, TEXT_RANDOM);
+    mac = token_hash(r, (struct str){ text, sizeof(text) });
     for (size_t i = 0; i < TEXT_CHECK; i++)
         to[i] = digits[((unsigned char)mac.at[2 * i] * 31U + (unsigned char)mac.at[2 * i + 1]) %
                        (sizeof(digits) - 1)];
