@@ -362,8 +362,92 @@ static void a_question_without_answer_ends_in_time(void)
     buf_free(&answer);
 }
 
+/* ---- an inbox ---- */
+
+static void frames_that_came_together_are_taken_in_together(void)
+{
+    struct iovec one = { (char[]){ "one" }, 3 };
+    struct link_inbox in;
+    struct str body;
+    int ends[2];
+    uint16_t type;
+    uint64_t id;
+
+    MUST(link_pair(ends) == 0);
+    link_inbox_init(&in, 16);
+    CHECK(link_answer(ends[0], 4, 1, &one, 1) && link_answer(ends[0], 5, 2, NULL, 0));
+    CHECK(link_receive_next(ends[1], &in, false, &type, &id, &body) == 0); /* looks at no socket */
+    CHECK(link_receive_next(ends[1], &in, true, &type, &id, &body) == 1);
+    CHECK(type == 4 && id == 1 && str_is(body, "one"));
+    shutdown(ends[1], SHUT_RD);
+    CHECK(link_receive_next(ends[1], &in, false, &type, &id, &body) == 1);
+    CHECK(type == 5 && id == 2 && body.len == 0);
+    CHECK(link_receive_next(ends[1], &in, true, &type, &id, &body) == 0);
+    link_inbox_free(&in);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void *writer_in_pieces(void *arg)
+{
+    const char *bytes = pattern(7, LARGE_MAX);
+    uint8_t head[LINK_HEAD] = { 0 };
+    struct iovec v = { (void *)(uintptr_t)bytes, LARGE_MAX };
+    int fd = *(int *)arg;
+
+    MUST(link_answer(fd, 4, 1, &v, 1) && link_answer(fd, 4, 2, &v, 1));
+    MUST(send(fd, head, 5, MSG_NOSIGNAL) == 5); /* and no more */
+    free((void *)(uintptr_t)bytes);
+    shutdown(fd, SHUT_WR);
+    return NULL;
+}
+
+static void an_inbox_puts_large_frames_together(void)
+{
+    char *bytes = pattern(7, LARGE_MAX);
+    struct link_inbox in;
+    pthread_t thread;
+    struct str body;
+    int ends[2];
+    uint16_t type;
+    uint64_t id;
+
+    MUST(link_pair(ends) == 0 && pthread_create(&thread, NULL, writer_in_pieces, &ends[0]) == 0);
+    link_inbox_init(&in, LARGE_MAX);
+    for (uint64_t i = 1; i <= 2; i++) {
+        CHECK(link_receive_next(ends[1], &in, true, &type, &id, &body) == 1);
+        CHECK(id == i && body.len == LARGE_MAX && memcmp(body.at, bytes, LARGE_MAX) == 0);
+    }
+    CHECK(link_receive_next(ends[1], &in, true, &type, &id, &body) == -1); /* torn */
+    pthread_join(thread, NULL);
+    link_inbox_free(&in);
+    close(ends[0]);
+    close(ends[1]);
+    free(bytes);
+}
+
+static void an_inbox_takes_nothing_too_long(void)
+{
+    struct iovec five = { (char[]){ "12345" }, 5 };
+    struct link_inbox in;
+    struct str body;
+    int ends[2];
+    uint16_t type;
+    uint64_t id;
+
+    MUST(link_pair(ends) == 0);
+    link_inbox_init(&in, 4);
+    CHECK(link_answer(ends[0], 4, 1, &five, 1));
+    CHECK(link_receive_next(ends[1], &in, true, &type, &id, &body) == -1);
+    link_inbox_free(&in);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 TESTS(CASE(frames_arrive_whole_and_in_order), CASE(torn_frames_are_put_together),
     CASE(what_was_sent_before_the_end_still_arrives), CASE(what_is_not_permitted_ends_the_link),
     CASE(what_waits_is_bounded), CASE(a_handler_may_pause_after_each_frame),
     CASE(a_handler_may_free_the_link), CASE(a_question_gets_its_answer),
-    CASE(a_question_without_answer_ends_in_time))
+    CASE(a_question_without_answer_ends_in_time),
+    CASE(frames_that_came_together_are_taken_in_together),
+    CASE(an_inbox_puts_large_frames_together), CASE(an_inbox_takes_nothing_too_long))
