@@ -78,6 +78,10 @@ void sys_lease_revoke(struct request *r)
 
 static void revoke_prefix(struct request *r, bool force)
 {
+    if (param(r, "prefix").len == 0) { /* would be all leases and tokens there are, root's too */
+        reply_error(r, 404, "1 error occurred:\n\t* unsupported path\n\n");
+        return;
+    }
     lease_revoke_prefix(r, param(r, "prefix"), force);
     if (!refused(r))
         reply_empty(r);

@@ -97,6 +97,9 @@ static void revoking_by_id_and_by_prefix(void)
     CHECK_U64(ask("sys/leases/lookup", other, ""), 200);
     for (int i = 0; i < 200; i++)
         give("secret/creds/many", f.root, 100, 0, true);
+    CHECK_U64(core_call(&f, OP_WRITE, "sys/leases/revoke-prefix", f.root, NULL), 404);
+    CHECK_U64(core_call(&f, OP_WRITE, "sys/leases/revoke-prefix/", f.root, NULL), 404);
+    CHECK_U64(core_call(&f, OP_WRITE, "sys/leases/revoke-force/", f.root, NULL), 404);
     CHECK_U64(core_call(&f, OP_WRITE, "sys/leases/revoke-prefix/secret", f.root, NULL), 204);
     core_fixture_advance(&f, 2);
     core_fixture_advance(&f, 2);
