@@ -95,13 +95,13 @@ static bool cut_format(struct joining *j, const char *fmt, va_list ap)
 
         j->pieces[j->n++] = (struct str){ fmt, (size_t)(end - fmt) };
         fmt = end;
-        if (str_starts(str_from(fmt), STR("%.*s"))) {
+        if (strncmp(fmt, "%.*s", 4) == 0) {
             most = va_arg(ap, int);
             j->pieces[j->n].at = va_arg(ap, const char *);
             j->pieces[j->n].len = most > 0 ? strnlen(j->pieces[j->n].at, (size_t)most) : 0;
             j->n++;
             fmt += 4;
-        } else if (str_starts(str_from(fmt), STR("%u")) && !j->has_number) {
+        } else if (strncmp(fmt, "%u", 2) == 0 && !j->has_number) {
             j->pieces[j->n++] = number(j, va_arg(ap, unsigned));
             fmt += 2;
         } else if (*fmt != '\0') {
