@@ -130,7 +130,8 @@ static void store(struct request *r, struct token *k, struct str text)
             entry_path(&r->tx, "token/children/%.*s/%.*s", STR_ARG(k->parent), STR_ARG(k->hash)),
             STR(""), 0);
     value_put_text(a, index, "token", k->hash);
-    entry_put_value(&r->tx, token_index_path(r, k), index, 0);
+    if (k->expires != 0) /* a root token has no lease: no revoking by prefix ends it */
+        entry_put_value(&r->tx, token_index_path(r, k), index, 0);
     tokens_count(r->core, 1);
 }
 

@@ -100,6 +100,9 @@ static void revoking_by_id_and_by_prefix(void)
     CHECK_U64(core_call(&f, OP_WRITE, "sys/leases/revoke-prefix", f.root, NULL), 404);
     CHECK_U64(core_call(&f, OP_WRITE, "sys/leases/revoke-prefix/", f.root, NULL), 404);
     CHECK_U64(core_call(&f, OP_WRITE, "sys/leases/revoke-force/", f.root, NULL), 404);
+    CHECK_U64(core_call(&f, OP_WRITE, "sys/leases/revoke-prefix/auth", f.root, NULL), 204);
+    core_fixture_advance(&f, 2);
+    CHECK_U64(core_call(&f, OP_READ, "auth/token/lookup-self", f.root, NULL), 200);
     CHECK_U64(core_call(&f, OP_WRITE, "sys/leases/revoke-prefix/secret", f.root, NULL), 204);
     core_fixture_advance(&f, 2);
     core_fixture_advance(&f, 2);
