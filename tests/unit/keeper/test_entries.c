@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/bug.h"
 #include "base/fd.h"
 #include "base/hash.h"
 #include "base/mem.h"
@@ -341,7 +342,7 @@ static void nothing_new_is_sent_before_the_old_is_answered(void)
 
     keeper_fixture_open(&f);
     buf_init(&body, STORE_MESSAGE_MAX);
-    CHECK(link_pair(reading) == 0 && link_pair(writing) == 0);
+    MUST(link_pair(reading) == 0 && link_pair(writing) == 0);
     entries_attach(f.entries, reading[0], writing[0]);
     sent = put_plain(&f, "one");
     entries_commit(f.entries, sent);
