@@ -57,8 +57,11 @@ class Keeper:
             f'routes: [{{respond: {{body: "ok"}}}}]\n')
 
     def start(self):
+        # Not at real-time priority: the kernel's threads that write the journal to the disk run on
+        # this core too, and would wait for ever.
+        pinned = process.Pinned(self.bench.on_server_core.core, False)
         with open(self.folder / "output", "a") as out:
-            self.process = self.bench.on_server_core.start(
+            self.process = pinned.start(
                 [SERVERS["weir"].program, "serve", self.folder / "weir.yaml"], stdout=out,
                 stderr=out, stdin=subprocess.DEVNULL, start_new_session=True)
 
