@@ -452,8 +452,7 @@ static void write_children(const struct value *v, struct buf *to)
     bool map = v->kind == VALUE_MAP;
 
     buf_char(to, map ? '{' : '[');
-    value_each(it, v)
-    {
+    value_each (it, v) {
         if (it != v->first)
             buf_char(to, ',');
         if (map) {

@@ -93,7 +93,8 @@ struct value *value_copy(struct arena *a, const struct value *v)
 
     if (v->kind == VALUE_NUMBER || v->kind == VALUE_TEXT)
         to->text = arena_str(a, v->text);
-    value_each(it, v) value_put_named(a, to, it->name, value_copy(a, it));
+    value_each (it, v)
+        value_put_named(a, to, it->name, value_copy(a, it));
     return to;
 }
 
@@ -106,8 +107,7 @@ static struct value *find(const struct value *map, struct str name, struct value
     *before = NULL;
     if (map == NULL || map->kind != VALUE_MAP)
         return NULL;
-    value_each(it, map)
-    {
+    value_each (it, map) {
         if (str_eq(it->name, name)) {
             found = it;
             *before = last;
@@ -207,8 +207,7 @@ static bool children_equal(const struct value *a, const struct value *b)
 {
     const struct value *other = b->first;
 
-    value_each(it, a)
-    {
+    value_each (it, a) {
         if (a->kind == VALUE_MAP)
             other = value_find(b, it->name);
         if (other == NULL || !value_equal(it, other))
@@ -242,8 +241,7 @@ void value_encode(const struct value *v, struct buf *to)
         buf_str(to, v->text);
     } else if (v->kind == VALUE_LIST || v->kind == VALUE_MAP) {
         put_u32(to, v->n);
-        value_each(it, v)
-        {
+        value_each (it, v) {
             if (v->kind == VALUE_MAP) {
                 put_u32(to, it->name.len);
                 buf_str(to, it->name);

@@ -88,8 +88,7 @@ static uint64_t nsec_of(const struct value *v, const char *name)
 
 static void put_signers(struct metrics *m, const struct value *signers)
 {
-    value_each(one, signers)
-    {
+    value_each (one, signers) {
         set(m, METRIC_KEEPER_TEST_OK, one->name, value_get_bool(one, "ok", true));
         if (value_get(one, "signatures") == NULL)
             continue;

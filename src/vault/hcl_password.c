@@ -76,7 +76,8 @@ struct value *parse_password_policy(struct arena *a, struct str text, struct err
         if (done == -1)
             return NULL;
     }
-    value_each(rule, rules) least += value_get_i64(rule, "min-chars", 0);
+    value_each (rule, rules)
+        least += value_get_i64(rule, "min-chars", 0);
     if (length < LENGTH_MIN || rules->n == 0 || least > (int64_t)length) {
         bad(err, 1,
             length < LENGTH_MIN ? "the length must be 4 at least"

@@ -189,8 +189,7 @@ static int on_capabilities(struct policy_reader *r, const struct hcl_item *it, s
 
     if (!add_texts(r, it->value, list))
         return refuse(r, it->line, "a list of texts is expected for", it->key);
-    value_each(c, list)
-    {
+    value_each (c, list) {
         if (!is_capability(c->text))
             return refuse(r, it->line, "invalid capability", c->text);
     }
@@ -260,7 +259,8 @@ static int on_required(struct policy_reader *r, const struct hcl_item *it, struc
 
     if (!add_texts(r, it->value, list))
         return refuse(r, it->line, "a list of texts is expected for", it->key);
-    value_each(name, list) name->text = lower(r->arena, name->text);
+    value_each (name, list)
+        name->text = lower(r->arena, name->text);
     return 0;
 }
 
@@ -298,7 +298,8 @@ static int put_policies(struct policy_reader *r, const struct hcl_item *it, stru
 
     if (!add_texts(r, it->value, list))
         return refuse(r, it->line, "a list of texts is expected for", it->key);
-    value_each(name, list) name->text = lower(r->arena, name->text);
+    value_each (name, list)
+        name->text = lower(r->arena, name->text);
     return 0;
 }
 

@@ -104,8 +104,7 @@ static const struct special {
 
 static void add_members(struct arena *a, const struct value *body, struct value *parsed)
 {
-    value_each(v, body)
-    {
+    value_each (v, body) {
         if (v->kind != VALUE_TEXT || v->text.len == 0)
             continue;
         for (size_t i = 0; i < sizeof(specials) / sizeof(specials[0]); i++)

@@ -148,7 +148,9 @@ static bool is_deeper(const struct value *v, unsigned most)
 {
     if (v->first != NULL && most == 0)
         return true;
-    value_each(it, v) if (it->first != NULL && is_deeper(it, most - 1)) return true;
+    value_each (it, v)
+        if (it->first != NULL && is_deeper(it, most - 1))
+            return true;
     return false;
 }
 

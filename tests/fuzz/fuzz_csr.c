@@ -10,7 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_texts(const struct value *list)
 {
-    value_each(v, list) MUST(v->text.len > 0 && memchr(v->text.at, '\0', v->text.len) == NULL);
+    value_each (v, list)
+        MUST(v->text.len > 0 && memchr(v->text.at, '\0', v->text.len) == NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -16,8 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     arena_init(&arena, 16 << 10);
     v = parse_ocsp(&arena, text, &err);
     MUST(v != NULL || err.text[0] != '\0');
-    value_each(one, value_get(v, "requests"))
-    {
+    value_each (one, value_get(v, "requests")) {
         MUST(value_get_text(one, "serial", STR_NONE).len <= 64);
         MUST(value_get_text(one, "hash", STR_NONE).len > 0);
     }

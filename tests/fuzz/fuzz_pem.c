@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check_group(struct arena *a, const struct value *parsed, const char *group,
     struct str (*parse)(struct arena *a, struct str der))
 {
-    value_each(der, value_get(value_get(parsed, group), "m"))
+    value_each (der, value_get(value_get(parsed, group), "m"))
         MUST(str_eq(parse(a, der->text), der->text));
 }
 

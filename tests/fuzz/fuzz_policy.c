@@ -11,13 +11,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check_rules(const struct value *rules)
 {
     MUST(rules != NULL && rules->kind == VALUE_LIST);
-    value_each(rule, rules)
-    {
+    value_each (rule, rules) {
         const struct value *capabilities = value_get(rule, "capabilities");
 
         MUST(value_get(rule, "path") != NULL && capabilities != NULL);
         MUST(value_get_i64(rule, "min_wrapping_ttl", 0) >= 0);
-        value_each(c, capabilities) MUST(c->kind == VALUE_TEXT && c->text.len > 0);
+        value_each (c, capabilities)
+            MUST(c->kind == VALUE_TEXT && c->text.len > 0);
     }
 }
 

@@ -88,8 +88,7 @@ static void put_value(struct writing *w, const struct value *v)
         break;
     }
     buf_char(w->to, v->kind == VALUE_MAP ? '{' : '[');
-    value_each(it, v)
-    {
+    value_each (it, v) {
         if (is_too_long(w))
             return;
         if (comma)
@@ -118,8 +117,7 @@ static void put_plain(struct writing *w, const struct value *v)
         buf_text(w->to, v->kind == VALUE_TRUE ? "true" : "false");
     } else {
         buf_char(w->to, v->kind == VALUE_MAP ? '{' : '[');
-        value_each(it, v)
-        {
+        value_each (it, v) {
             if (is_too_long(w))
                 return;
             if (comma)
@@ -137,7 +135,9 @@ static void put_plain(struct writing *w, const struct value *v)
 
 static bool is_named(const struct value *names, struct str name)
 {
-    value_each(it, names) if (str_eq(it->text, name)) return true;
+    value_each (it, names)
+        if (str_eq(it->text, name))
+            return true;
     return false;
 }
 
@@ -146,8 +146,7 @@ static void put_map(struct writing *w, const struct value *map)
     bool comma = false;
 
     buf_char(w->to, '{');
-    value_each(it, map)
-    {
+    value_each (it, map) {
         if (is_too_long(w))
             return;
         if (comma)
@@ -189,8 +188,7 @@ static void put_texts(struct buf *to, const struct value *list)
     bool comma = false;
 
     buf_char(to, '[');
-    value_each(it, list)
-    {
+    value_each (it, list) {
         if (comma)
             buf_char(to, ',');
         comma = true;

@@ -76,8 +76,7 @@ static bool within(
 static bool networks_within(struct request *r, const char *name, const struct value *asked,
     const struct value *role_networks)
 {
-    value_each(n, asked)
-    {
+    value_each (n, asked) {
         struct str rest;
         struct str ip = str_cut(n->text, '/', &rest);
 
@@ -99,8 +98,7 @@ static struct value *read_metadata(struct request *r)
         map = value_map(&r->arena);
     if (refused(r))
         return NULL;
-    value_each(m, map)
-    {
+    value_each (m, map) {
         if (m->kind != VALUE_TEXT) {
             reply_error(r, 400, "failed to parse metadata: values must be texts");
             return NULL;
@@ -357,7 +355,7 @@ static void tidy_role(struct request *r, struct str name)
 
 void approle_tidy(struct request *r)
 {
-    value_each(name, entry_list(&r->tx, mount_path(r, "role/"), STR_NONE, 0))
+    value_each (name, entry_list(&r->tx, mount_path(r, "role/"), STR_NONE, 0))
         tidy_role(r, name->text);
     reply_warn(
         r, "Tidy operation successfully started. What it finds is removed in the background.");
@@ -374,8 +372,7 @@ static void tidy_more(struct request *r, struct str path, struct str uid)
 
     entry_get(&r->tx, path, &after);
     names = entry_list(&r->tx, folder, after, A_PIECE);
-    value_each(name, names)
-    {
+    value_each (name, names) {
         struct str place = entry_path(&r->tx, "%.*s%.*s", STR_ARG(folder), STR_ARG(name->text));
         struct str hash = STR("");
         struct str secret;
@@ -428,8 +425,7 @@ void approle_tick(struct request *r, struct mount *m)
     };
 
     (void)m;
-    value_each(path, entry_due(&r->tx, STR("mount/"), r->now, A_PIECE))
-    {
+    value_each (path, entry_due(&r->tx, STR("mount/"), r->now, A_PIECE)) {
         for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
             struct str folder = mount_path(r, "%s", kinds[i].folder);
 

@@ -66,7 +66,7 @@ static struct str bundle_text(struct request *r, const struct value *certificate
     struct buf b;
 
     buf_init(&b, 4 << 20);
-    value_each(der, certificates)
+    value_each (der, certificates)
         buf_printf(&b, "%.*s\n", STR_ARG(pki_pem(&r->arena, "CERTIFICATE", der->text)));
     out = arena_str(&r->arena, buf_as_str(&b));
     buf_free(&b);
@@ -116,21 +116,20 @@ static bool set_certificates(struct request *r, struct value *role)
         reply_error(r, 400, "failed to parse certificate");
         return false;
     }
-    value_each(der, list) if (!is_usable(der->text))
-    {
-        reply_error(r, 400,
-            "non-CA certificates should have TLS client authentication set as an extended key "
-            "usage");
-        return false;
-    }
+    value_each (der, list)
+        if (!is_usable(der->text)) {
+            reply_error(r, 400,
+                "non-CA certificates should have TLS client authentication set as an extended key "
+                "usage");
+            return false;
+        }
     value_set(&r->arena, role, STR("certificates"), value_copy(&r->arena, list));
     return true;
 }
 
 static bool conditions_ok(struct request *r, const struct value *role)
 {
-    value_each(c, value_get(role, "required_extensions"))
-    {
+    value_each (c, value_get(role, "required_extensions")) {
         struct str text = c->text;
         struct str glob;
 
@@ -254,7 +253,8 @@ static struct value *load_config(struct request *r)
     struct value *v = pki_fields_default(&r->arena, config_fields);
     const struct value *kept = entry_get_value(&r->tx, mount_path(r, "config"));
 
-    value_each(it, kept) value_set(&r->arena, v, it->name, value_copy(&r->arena, it));
+    value_each (it, kept)
+        value_set(&r->arena, v, it->name, value_copy(&r->arena, it));
     return v;
 }
 

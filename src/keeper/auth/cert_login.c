@@ -28,8 +28,7 @@ static struct str octets(struct arena *a, const ASN1_OCTET_STRING *s)
 /* "1.2.3" is the member "1-2-3". */
 static void add_extensions(struct request *r, struct value *to, const struct value *role, X509 *x)
 {
-    value_each(oid, value_get(role, "allowed_metadata_extensions"))
-    {
+    value_each (oid, value_get(role, "allowed_metadata_extensions")) {
         struct str text;
         char *name;
 
@@ -86,8 +85,7 @@ static const struct value *admitting(
     const struct value *names =
         entry_list(&r->tx, mount_path(r, "cert/"), STR_NONE, CERT_ROLES_MAX);
 
-    value_each(it, names)
-    {
+    value_each (it, names) {
         const struct value *role = NULL;
 
         if (asked.len == 0 || str_eq(asked, it->text))

@@ -34,8 +34,7 @@ bool cert_client_open(struct request *r, struct cert_client *c)
     if (c->leaf == NULL)
         return false;
     c->chain = sk_X509_new_null();
-    value_each(der, value_get(r->client_certificate, "chain"))
-    {
+    value_each (der, value_get(r->client_certificate, "chain")) {
         X509 *x = n++ < CERT_CHAIN_MAX ? x509_of(der->text) : NULL;
 
         if (x != NULL && sk_X509_push(c->chain, x) <= 0)
@@ -118,7 +117,10 @@ static struct value *alternative_names(struct arena *a, X509 *x, int type)
 
 static bool any_matches(const struct value *patterns, const struct value *texts)
 {
-    value_each(p, patterns) value_each(t, texts) if (pki_glob(p->text, t->text)) return true;
+    value_each (p, patterns)
+        value_each (t, texts)
+            if (pki_glob(p->text, t->text))
+                return true;
     return false;
 }
 
@@ -132,7 +134,8 @@ static bool met(const struct value *role, const char *field, const struct value 
 
 static void add_all(struct arena *a, struct value *to, const struct value *from)
 {
-    value_each(v, from) value_add_text(a, to, v->text);
+    value_each (v, from)
+        value_add_text(a, to, v->text);
 }
 
 static bool names_met(struct arena *a, const struct value *role, X509 *x)
@@ -228,8 +231,9 @@ bool cert_extension(struct arena *a, X509 *x, struct str oid, struct str *text)
 
 static bool conditions_met(struct arena *a, const struct value *role, X509 *x)
 {
-    value_each(
-        c, value_get(role, "required_extensions")) if (!extension_met(a, x, c->text)) return false;
+    value_each (c, value_get(role, "required_extensions"))
+        if (!extension_met(a, x, c->text))
+            return false;
     return names_met(a, role, x);
 }
 
@@ -244,8 +248,7 @@ static X509_STORE *authorities_of(const struct value *role)
 {
     X509_STORE *store = X509_STORE_new();
 
-    value_each(der, value_get(role, "certificates"))
-    {
+    value_each (der, value_get(role, "certificates")) {
         X509 *x = x509_of(der->text);
 
         if (x != NULL && X509_check_ca(x) == 1)
@@ -281,7 +284,9 @@ static STACK_OF(X509) *
 
 static bool is_named_itself(const struct value *role, const struct cert_client *c)
 {
-    value_each(der, value_get(role, "certificates")) if (str_eq(der->text, c->der)) return true;
+    value_each (der, value_get(role, "certificates"))
+        if (str_eq(der->text, c->der))
+            return true;
     return false;
 }
 
@@ -306,8 +311,7 @@ static const struct entry_class crl_class = { "cert crl", crl_parse, crl_free, N
 
 static bool is_revoked(struct request *r, X509 *x)
 {
-    value_each(name, entry_list(&r->tx, mount_path(r, "crl/"), STR_NONE, 0))
-    {
+    value_each (name, entry_list(&r->tx, mount_path(r, "crl/"), STR_NONE, 0)) {
         /* Looking a number up sorts the list the first time: it is the cache's own, in one thread. */
         X509_CRL *crl = (X509_CRL *)(uintptr_t)entry_object(
             &r->tx, mount_path(r, "crl/%.*s", STR_ARG(name->text)), &crl_class);

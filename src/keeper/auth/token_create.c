@@ -48,8 +48,7 @@ static bool read_wish(struct request *r, struct wish *w)
     w->renewable = true;
     field_list(r, "policies", &w->policies);
     if (field_map(r, "meta", &w->metadata) || field_map(r, "metadata", &w->metadata))
-        value_each(m, w->metadata)
-        {
+        value_each (m, w->metadata) {
             if (m->kind != VALUE_TEXT && !refused(r))
                 reply_error(r, 400, "metadata values must be texts");
             bytes += m->name.len + m->text.len;
@@ -95,7 +94,9 @@ static bool parent_may(struct request *r, const struct wish *w)
 
 static bool listed(const struct value *names, struct str name)
 {
-    value_each(n, names) if (str_eq(n->text, name)) return true;
+    value_each (n, names)
+        if (str_eq(n->text, name))
+            return true;
     return false;
 }
 
@@ -128,7 +129,9 @@ static bool glob_fits(struct str pattern, struct str s)
 
 static bool globbed(const struct value *patterns, struct str name)
 {
-    value_each(p, patterns) if (glob_fits(p->text, name)) return true;
+    value_each (p, patterns)
+        if (glob_fits(p->text, name))
+            return true;
     return false;
 }
 
@@ -145,8 +148,7 @@ static bool role_allows(struct request *r, const struct token_role *role, const 
     bool add_default = !role->params.no_default_policy;
     struct value *allowed = policies_clean(&r->arena, role->allowed, add_default);
 
-    value_each(p, final)
-    {
+    value_each (p, final) {
         if (limited && !listed(allowed, p->text) && !globbed(role->allowed_glob, p->text)) {
             reply_error(r, 400,
                 "token policies must be subset of the role's allowed policies: \"%.*s\" is not",
@@ -202,11 +204,11 @@ static struct value *by_parent(struct request *r, const struct wish *w)
         return policies_clean(&r->arena, parents, false);
     add = !w->no_default_policy && (w->sudo || policies_contain(parents, "default"));
     if (!w->sudo)
-        value_each(p, asked) if (!listed(parents, p->text))
-        {
-            reply_error(r, 400, "child policies must be subset of parent");
-            return NULL;
-        }
+        value_each (p, asked)
+            if (!listed(parents, p->text)) {
+                reply_error(r, 400, "child policies must be subset of parent");
+                return NULL;
+            }
     return policies_clean(&r->arena, asked, add);
 }
 
@@ -214,7 +216,9 @@ static struct value *without_default(struct arena *a, const struct value *names)
 {
     struct value *out = value_list(a);
 
-    value_each(n, names) if (!str_is(n->text, "default")) value_add_text(a, out, n->text);
+    value_each (n, names)
+        if (!str_is(n->text, "default"))
+            value_add_text(a, out, n->text);
     return out;
 }
 
@@ -240,8 +244,7 @@ static bool decide_policies(struct request *r, const struct wish *w, struct toke
 
 static void warn_of_missing(struct request *r, const struct value *policies)
 {
-    value_each(p, policies)
-    {
+    value_each (p, policies) {
         struct str data;
 
         if (!str_is(p->text, "root") &&

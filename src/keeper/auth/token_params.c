@@ -71,8 +71,7 @@ static bool read_networks(struct request *r, const char *name, bool as_given, st
         reply_error(r, 400, "%s: at most %d networks", name, NETWORKS_MAX);
         return false;
     }
-    value_each(v, given)
-    {
+    value_each (v, given) {
         struct str s;
 
         if (!normal_network(&r->arena, v->text, &s)) {

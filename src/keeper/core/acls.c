@@ -57,8 +57,7 @@ void acls_free(struct acls *a)
 /* With their lengths: no name can look like two. */
 static void add_names(struct buf *to, const struct value *list)
 {
-    value_each(it, list)
-    {
+    value_each (it, list) {
         uint32_t len = (uint32_t)it->text.len;
 
         buf_add(to, &len, sizeof(len));
@@ -94,8 +93,10 @@ static void compile(struct request *r, struct kept *k, const struct token *t)
 {
     struct acl *acl = acl_new();
 
-    value_each(it, t->policies) add_policy(r, k, acl, t, it->text);
-    value_each(it, t->identity_policies) add_policy(r, k, acl, t, it->text);
+    value_each (it, t->policies)
+        add_policy(r, k, acl, t, it->text);
+    value_each (it, t->identity_policies)
+        add_policy(r, k, acl, t, it->text);
     acl_finish(acl);
     k->acl = acl;
 }

@@ -24,8 +24,9 @@ static struct value *or_null(struct arena *a, struct value *v)
 /* What is no member of the envelope already. */
 static void put_top(struct arena *a, struct value *map, const struct value *top)
 {
-    value_each(it, top) if (value_find(map, it->name) == NULL)
-        value_put_named(a, map, it->name, value_copy(a, it));
+    value_each (it, top)
+        if (value_find(map, it->name) == NULL)
+            value_put_named(a, map, it->name, value_copy(a, it));
 }
 
 static struct value *envelope(struct request *r)

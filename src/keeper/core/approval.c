@@ -230,10 +230,8 @@ static struct value *question_asked(struct request *r, struct str *accessor)
 
 static bool has_one(const struct value *wanted, const struct value *has)
 {
-    value_each(w, wanted)
-    {
-        value_each(h, has)
-        {
+    value_each (w, wanted) {
+        value_each (h, has) {
             if (str_eq(w->text, h->text))
                 return true;
         }
@@ -250,8 +248,7 @@ static bool may_agree(struct request *r, const struct value *question, struct st
     else if (wanted != NULL && wanted->n > 0 && !has_one(wanted, r->who->policies) &&
              !has_one(wanted, r->who->identity_policies))
         reply_error(r, 403, "none of the policies whose holders may approve this request");
-    value_each(it, value_get(question, "authorizations"))
-    {
+    value_each (it, value_get(question, "authorizations")) {
         if (!refused(r) && str_eq(value_get_text(it, "person", STR("")), who))
             reply_error(r, 400, "approved by the same one already");
     }
@@ -304,8 +301,7 @@ void approval_status(struct request *r)
     question = question_asked(r, &accessor);
     if (question == NULL)
         return;
-    value_each(it, value_get(question, "authorizations"))
-    {
+    value_each (it, value_get(question, "authorizations")) {
         struct value *one = value_map(a);
 
         value_put_text(a, one, "entity_id", value_get_text(it, "entity_id", STR("")));
@@ -326,8 +322,7 @@ void approval_status(struct request *r)
 
 void approval_tick(struct request *r)
 {
-    value_each(path, entry_due(&r->tx, STR("approval/"), r->now, TICK_MOST))
-    {
+    value_each (path, entry_due(&r->tx, STR("approval/"), r->now, TICK_MOST)) {
         entry_delete(&r->tx, path->text);
     }
 }

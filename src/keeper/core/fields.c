@@ -163,8 +163,7 @@ bool field_list(struct request *r, const char *name, struct value **to)
         *to = list;
         return true;
     }
-    value_each(it, v)
-    {
+    value_each (it, v) {
         if (it->kind == VALUE_NULL)
             continue;
         if (!scalar_text(it, &s))
@@ -178,8 +177,7 @@ bool field_list(struct request *r, const char *name, struct value **to)
 /* ["a=b", ...]: as the command line tools say a map. */
 static bool pairs(struct arena *a, const struct value *list, struct value *map)
 {
-    value_each(it, list)
-    {
+    value_each (it, list) {
         struct str value;
         struct str name;
 

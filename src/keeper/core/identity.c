@@ -31,8 +31,10 @@ static struct value *all_policies(struct arena *a, const struct value *entity)
 {
     struct value *list = value_list(a);
 
-    value_each(p, value_get(entity, "policies")) value_add_text(a, list, p->text);
-    value_each(p, value_get(entity, "group_policies")) value_add_text(a, list, p->text);
+    value_each (p, value_get(entity, "policies"))
+        value_add_text(a, list, p->text);
+    value_each (p, value_get(entity, "group_policies"))
+        value_add_text(a, list, p->text);
     return list->n > 0 ? policies_clean(a, list, false) : NULL;
 }
 
@@ -159,8 +161,7 @@ void entity_save(struct request *r, struct value *e)
     value_set(a, e, STR("version"), value_text(a, random_base62(a, NAME_RANDOM)));
     entry_put_value(&r->tx, entity_path(r, id), e, 0);
     entry_put(&r->tx, name_path(r, value_get_text(e, "name", STR(""))), id, 0);
-    value_each(alias, value_get(e, "aliases"))
-    {
+    value_each (alias, value_get(e, "aliases")) {
         entry_put(&r->tx,
             alias_path(r, value_get_text(alias, "mount_accessor", STR("")),
                 value_get_text(alias, "name", STR(""))),
@@ -174,7 +175,8 @@ void entity_forget(struct request *r, const struct value *e)
     groups_forget_member(r, value_get_text(e, "id", STR("")));
     entry_delete(&r->tx, entity_path(r, value_get_text(e, "id", STR(""))));
     entry_delete(&r->tx, name_path(r, value_get_text(e, "name", STR(""))));
-    value_each(alias, value_get(e, "aliases")) alias_forget(r, alias);
+    value_each (alias, value_get(e, "aliases"))
+        alias_forget(r, alias);
 }
 
 void alias_forget(struct request *r, const struct value *alias)
@@ -201,8 +203,7 @@ struct value *entity_load_alias_id(struct request *r, struct str id)
 
 struct value *entity_alias_at(const struct value *e, struct str accessor)
 {
-    value_each(alias, value_get(e, "aliases"))
-    {
+    value_each (alias, value_get(e, "aliases")) {
         if (str_eq(value_get_text(alias, "mount_accessor", STR("")), accessor))
             return alias;
     }
@@ -211,8 +212,7 @@ struct value *entity_alias_at(const struct value *e, struct str accessor)
 
 struct value *entity_alias_of_id(const struct value *e, struct str id)
 {
-    value_each(alias, value_get(e, "aliases"))
-    {
+    value_each (alias, value_get(e, "aliases")) {
         if (str_eq(value_get_text(alias, "id", STR("")), id))
             return alias;
     }

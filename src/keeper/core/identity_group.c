@@ -99,8 +99,7 @@ struct value *group_new(struct request *r)
 
 static bool listed(const struct value *ids, struct str id)
 {
-    value_each(i, ids)
-    {
+    value_each (i, ids) {
         if (str_eq(i->text, id))
             return true;
     }
@@ -119,10 +118,9 @@ static bool add_once(struct request *r, struct value *ids, struct str id)
 /* The groups in `ids` and those above them. */
 static bool climb(struct request *r, struct value *ids)
 {
-    value_each(id, ids) /* grows as it goes */
+    value_each (id, ids) /* grows as it goes */
     {
-        value_each(above, groups_of(r, id->text))
-        {
+        value_each (above, groups_of(r, id->text)) {
             if (!add_once(r, ids, above->text))
                 return false;
         }
@@ -133,17 +131,14 @@ static bool climb(struct request *r, struct value *ids)
 /* The entities in these groups and the groups below them. */
 static bool descend(struct request *r, struct value *groups, struct value *entities)
 {
-    value_each(id, groups)
-    {
+    value_each (id, groups) {
         struct value *g = group_load(r, id->text);
 
-        value_each(member, value_get(g, "members"))
-        {
+        value_each (member, value_get(g, "members")) {
             if (!add_once(r, entities, member->text))
                 return false;
         }
-        value_each(below, value_get(g, "groups"))
-        {
+        value_each (below, value_get(g, "groups")) {
             if (!add_once(r, groups, below->text))
                 return false;
         }
@@ -164,11 +159,10 @@ static bool refresh_entity(struct request *r, struct str id)
         return true;
     if (!climb(r, all))
         return false;
-    value_each(group, all)
-    {
+    value_each (group, all) {
         if (!listed(direct, group->text))
             value_add_text(a, inherited, group->text);
-        value_each(p, value_get(group_load(r, group->text), "policies"))
+        value_each (p, value_get(group_load(r, group->text), "policies"))
             value_add_text(a, policies, p->text);
     }
     value_set(a, e, STR("group_policies"), policies_clean(a, policies, false));
@@ -182,8 +176,7 @@ static bool refresh_entity(struct request *r, struct str id)
 
 static void index_members(struct request *r, const struct value *list, struct str group, bool there)
 {
-    value_each(member, list)
-    {
+    value_each (member, list) {
         if (there)
             entry_put(&r->tx, member_path(r, member->text, group), STR(""), 0);
         else
@@ -234,8 +227,7 @@ static bool is_circle(struct request *r, const struct value *g)
     value_add_text(&r->arena, above, value_get_text(g, "id", STR("")));
     if (!climb(r, above))
         return true;
-    value_each(below, value_get(g, "groups"))
-    {
+    value_each (below, value_get(g, "groups")) {
         if (listed(above, below->text))
             return true;
     }
@@ -244,8 +236,7 @@ static bool is_circle(struct request *r, const struct value *g)
 
 static bool refresh(struct request *r, const struct value *entities)
 {
-    value_each(id, entities)
-    {
+    value_each (id, entities) {
         if (!refresh_entity(r, id->text))
             return false;
     }
@@ -295,8 +286,7 @@ static struct value *without(struct arena *a, const struct value *list, struct s
 {
     struct value *out = value_list(a);
 
-    value_each(v, list)
-    {
+    value_each (v, list) {
         if (!str_eq(v->text, id))
             value_add_text(a, out, v->text);
     }
@@ -307,8 +297,7 @@ void groups_forget_member(struct request *r, struct str member)
 {
     struct arena *a = &r->arena;
 
-    value_each(id, groups_of(r, member))
-    {
+    value_each (id, groups_of(r, member)) {
         struct value *g = group_load(r, id->text);
 
         entry_delete(&r->tx, member_path(r, member, id->text));

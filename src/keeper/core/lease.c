@@ -261,8 +261,7 @@ static bool revoke_folder(
 {
     struct value *names = entry_list(&r->tx, id_path(r, folder), STR_NONE, *room + 1);
 
-    value_each(name, names)
-    {
+    value_each (name, names) {
         struct str id =
             str_from(arena_printf(&r->arena, "%.*s%.*s", STR_ARG(folder), STR_ARG(name->text)));
 
@@ -361,8 +360,7 @@ static bool due_of(
     struct value *due = entry_due(&r->tx, str_from(folder), r->now, DUE_AT_ONCE);
     bool more = due != NULL && due->n >= DUE_AT_ONCE;
 
-    value_each(path, due)
-    {
+    value_each (path, due) {
         if (alone(r, path->text, each)) /* a large one: the rest of the list waits for it */
             return true;
     }

@@ -240,7 +240,8 @@ bool mounts_load(struct core *c)
     tx_init(&t, c->entries, &scratch);
     ids = entry_list(&t, STR("core/mount/"), STR_NONE, 0);
     new.rows = xcalloc(ids->n + 1, sizeof(struct mount_object *));
-    value_each(id, ids) add_row(c, &t, &new, id->text);
+    value_each (id, ids)
+        add_row(c, &t, &new, id->text);
     qsort(new.rows, new.n, sizeof(struct mount_object *), by_path);
     new.after = t.after;
     if (t.failed != NULL) {

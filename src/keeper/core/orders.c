@@ -49,8 +49,9 @@ static bool may_be_handed(const struct request *r)
         return memmem(r->path.at, r->path.len, "/data/", 6) != NULL;
     if (r->op != OP_WRITE || !str_is(r->path, "auth/token/create"))
         return false;
-    value_each(
-        policy, value_get(r->body, "policies")) if (str_is(policy->text, "root")) return false;
+    value_each (policy, value_get(r->body, "policies"))
+        if (str_is(policy->text, "root"))
+            return false;
     return value_get(r->body, "policies") != NULL && value_get(r->body, "id") == NULL;
 }
 
@@ -173,8 +174,7 @@ static const struct value *follow(const struct value *from, const struct value *
 {
     unsigned steps = 0;
 
-    value_each(name, way)
-    {
+    value_each (name, way) {
         if (++steps > WAY_MOST)
             return NULL;
         from = value_find(from, name->text);

@@ -58,8 +58,7 @@ size_t acl_size(const struct acl *a)
 
 bool acl_add(struct acl *a, const struct value *rules, const char **why)
 {
-    value_each(row, rules)
-    {
+    value_each (row, rules) {
         struct policy_rule r;
         struct rules *to;
 

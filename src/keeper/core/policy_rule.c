@@ -80,8 +80,7 @@ static bool read_path(
 static bool read_capabilities(
     struct arena *a, const struct value *row, struct policy_rule *r, const char **why)
 {
-    value_each(c, value_get(row, "capabilities"))
-    {
+    value_each (c, value_get(row, "capabilities")) {
         unsigned can = c->kind == VALUE_TEXT ? capability_find(c->text) : 0;
 
         if (can == 0)
@@ -101,12 +100,12 @@ static struct value *read_parameters(struct arena *a, const struct value *from)
 
     if (from == NULL || from->kind != VALUE_MAP || from->n == 0)
         return NULL;
-    value_each(p, from)
-    {
+    value_each (p, from) {
         struct value *list = value_list(a);
 
         if (p->kind == VALUE_LIST) {
-            value_each(v, p) value_add(list, value_copy(a, v));
+            value_each (v, p)
+                value_add(list, value_copy(a, v));
         } else if (p->kind != VALUE_NULL) {
             value_add(list, value_copy(a, p));
         }
@@ -121,7 +120,8 @@ static struct value *read_required(struct arena *a, const struct value *from)
 
     if (from == NULL || from->kind != VALUE_LIST || from->n == 0)
         return NULL;
-    value_each(p, from) value_add_text(a, to, lower(a, p->text));
+    value_each (p, from)
+        value_add_text(a, to, lower(a, p->text));
     return to;
 }
 
@@ -153,14 +153,14 @@ static struct value *unite_parameters(struct arena *a, struct value *to, const s
 {
     if (to == NULL)
         return more != NULL ? value_copy(a, more) : NULL;
-    value_each(m, more)
-    {
+    value_each (m, more) {
         struct value *have = value_find(to, m->name);
 
         if (have == NULL || m->n == 0) {
             value_set(a, to, m->name, value_copy(a, m));
         } else if (have->n > 0) {
-            value_each(v, m) value_add(have, value_copy(a, v));
+            value_each (v, m)
+                value_add(have, value_copy(a, v));
         }
     }
     return to;
@@ -201,7 +201,8 @@ void policy_rule_merge(struct arena *a, struct policy_rule *to, const struct pol
     if (to->required == NULL)
         to->required = more->required;
     else
-        value_each(p, more->required) value_add_text(a, to->required, p->text);
+        value_each (p, more->required)
+            value_add_text(a, to->required, p->text);
 }
 
 bool policy_rule_fits(const struct policy_rule *r, struct str path)
@@ -260,8 +261,7 @@ static bool value_listed(const struct value *v, const struct value *list)
 {
     if (list->n == 0)
         return true;
-    value_each(l, list)
-    {
+    value_each (l, list) {
         if (l->kind == VALUE_TEXT && v->kind == VALUE_TEXT ? glob_fits(l->text, v->text)
                                                            : value_equal(l, v))
             return true;
@@ -271,8 +271,7 @@ static bool value_listed(const struct value *v, const struct value *list)
 
 static const struct value *parameter(const struct value *map, struct str name)
 {
-    value_each(p, map)
-    {
+    value_each (p, map) {
         if (str_eq_nocase(p->name, name))
             return p;
     }
@@ -285,8 +284,7 @@ static bool takes_denied(const struct policy_rule *r, const struct value *body)
         return true;
     if (value_get(r->denied, "*") != NULL)
         return false;
-    value_each(b, body)
-    {
+    value_each (b, body) {
         const struct value *list = parameter(r->denied, b->name);
 
         if (list != NULL && value_listed(b, list))
@@ -301,8 +299,7 @@ static bool takes_allowed(const struct policy_rule *r, const struct value *body)
 
     if (r->allowed == NULL || (any && r->allowed->n == 1))
         return true;
-    value_each(b, body)
-    {
+    value_each (b, body) {
         const struct value *list = parameter(r->allowed, b->name);
 
         if (list == NULL ? !any : !value_listed(b, list))
@@ -313,8 +310,7 @@ static bool takes_allowed(const struct policy_rule *r, const struct value *body)
 
 bool policy_rule_takes_body(const struct policy_rule *r, const struct value *body, const char **why)
 {
-    value_each(p, r->required)
-    {
+    value_each (p, r->required) {
         if (value_find(body, p->text) == NULL) {
             *why = "required_parameters";
             return false;

@@ -16,8 +16,7 @@ static bool is_template(struct str path)
 
 bool policy_has_templates(const struct value *rules)
 {
-    value_each(rule, rules)
-    {
+    value_each (rule, rules) {
         if (is_template(value_get_text(rule, "path", STR(""))))
             return true;
     }
@@ -49,8 +48,7 @@ static struct str alias_member(const struct value *entity, struct str name)
     struct str rest;
     struct str accessor = str_cut(name, '.', &rest);
 
-    value_each(alias, value_get(entity, "aliases"))
-    {
+    value_each (alias, value_get(entity, "aliases")) {
         if (rest.at != NULL && str_eq(value_get_text(alias, "mount_accessor", STR("")), accessor))
             return member(alias, rest);
     }
@@ -109,8 +107,7 @@ struct value *policy_fill(struct arena *a, const struct value *rules, const stru
 {
     struct value *out = value_list(a);
 
-    value_each(rule, rules)
-    {
+    value_each (rule, rules) {
         struct str path = value_get_text(rule, "path", STR(""));
         struct value *copy = value_copy(a, rule);
         struct buf filled;

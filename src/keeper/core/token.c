@@ -315,7 +315,9 @@ bool token_remote_is_bound(const struct value *networks, struct str remote)
         return true;
     if (!ip_parse(remote, &ip))
         return false;
-    value_each(n, networks) if (network_holds(n->text, ip)) return true;
+    value_each (n, networks)
+        if (network_holds(n->text, ip))
+            return true;
     return false;
 }
 

@@ -106,8 +106,7 @@ void token_from_value(const struct value *v, struct token *k)
 {
     size_t i = 0;
 
-    value_each(m, v)
-    {
+    value_each (m, v) {
         for (size_t tried = 0; tried < FIELDS; tried++) {
             const struct field *f = &fields[i];
 
@@ -165,8 +164,7 @@ struct value *policies_clean(struct arena *a, const struct value *names, bool ad
     size_t n = 0;
     bool root = false;
 
-    value_each(p, names)
-    {
+    value_each (p, names) {
         struct str s = clean_name(a, p->text);
 
         root |= str_is(s, "root");
@@ -187,7 +185,9 @@ struct value *policies_clean(struct arena *a, const struct value *names, bool ad
 
 bool policies_contain(const struct value *names, const char *name)
 {
-    value_each(p, names) if (str_is(p->text, name)) return true;
+    value_each (p, names)
+        if (str_is(p->text, name))
+            return true;
     return false;
 }
 

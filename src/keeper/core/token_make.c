@@ -77,7 +77,9 @@ bool token_ttl(struct request *r, const struct mount *m, const struct ttl_rule *
 
 static bool lists(const struct value *names, struct str name)
 {
-    value_each(p, names) if (str_eq(p->text, name)) return true;
+    value_each (p, names)
+        if (str_eq(p->text, name))
+            return true;
     return false;
 }
 
@@ -92,9 +94,11 @@ struct value *token_auth_value(struct request *r, const struct token *t, struct 
     struct value *v = value_map(a);
     struct value *all = value_list(a);
 
-    value_each(p, t->policies) value_add_text(a, all, p->text);
-    value_each(p, t->identity_policies) if (!lists(t->policies, p->text))
+    value_each (p, t->policies)
         value_add_text(a, all, p->text);
+    value_each (p, t->identity_policies)
+        if (!lists(t->policies, p->text))
+            value_add_text(a, all, p->text);
     value_put_text(a, v, "client_token", text);
     value_put_text(a, v, "accessor", t->accessor);
     value_put(v, "policies", all);
@@ -173,7 +177,8 @@ static bool fits(struct request *r, const struct auth *auth)
 {
     size_t n = 0;
 
-    value_each(m, auth->metadata) n += m->name.len + m->text.len;
+    value_each (m, auth->metadata)
+        n += m->name.len + m->text.len;
     if (n > METADATA_MAX)
         reply_error(r, 400, "metadata of a token may have at most %d bytes", METADATA_MAX);
     return n <= METADATA_MAX;

@@ -44,8 +44,7 @@ static bool clear_leases(struct request *r, struct str hash, unsigned *room)
 {
     struct str folder = entry_path(&r->tx, "lease/token/%.*s/", STR_ARG(hash));
 
-    value_each(name, entry_list(&r->tx, folder, STR_NONE, *room))
-    {
+    value_each (name, entry_list(&r->tx, folder, STR_NONE, *room)) {
         struct str link = entry_path(&r->tx, "%.*s%.*s", STR_ARG(folder), STR_ARG(name->text));
         struct str id;
 
@@ -69,8 +68,7 @@ static bool clear_children(struct request *r, struct str hash, unsigned *room)
 {
     struct str folder = entry_path(&r->tx, "token/children/%.*s/", STR_ARG(hash));
 
-    value_each(name, entry_list(&r->tx, folder, STR_NONE, *room))
-    {
+    value_each (name, entry_list(&r->tx, folder, STR_NONE, *room)) {
         struct token child = { 0 };
 
         entry_delete(&r->tx, entry_path(&r->tx, "%.*s%.*s", STR_ARG(folder), STR_ARG(name->text)));
@@ -117,8 +115,7 @@ static bool free_children(struct request *r, struct str hash, unsigned room)
 {
     struct str folder = entry_path(&r->tx, "token/children/%.*s/", STR_ARG(hash));
 
-    value_each(name, entry_list(&r->tx, folder, STR_NONE, room))
-    {
+    value_each (name, entry_list(&r->tx, folder, STR_NONE, room)) {
         struct token child = { 0 };
 
         entry_delete(&r->tx, entry_path(&r->tx, "%.*s%.*s", STR_ARG(folder), STR_ARG(name->text)));
@@ -171,8 +168,7 @@ static bool tidy_more(struct request *r, struct str path)
 
     entry_get(&r->tx, path, &after);
     names = entry_list(&r->tx, STR("token/accessor/"), after, A_PIECE);
-    value_each(name, names)
-    {
+    value_each (name, names) {
         struct str place = entry_path(&r->tx, "token/accessor/%.*s", STR_ARG(name->text));
         struct token k = { 0 };
         struct str hash;

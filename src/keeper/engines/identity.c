@@ -45,7 +45,7 @@ static struct value *aliases_value(struct request *r, const struct value *e)
 {
     struct value *list = value_list(&r->arena);
 
-    value_each(alias, value_get(e, "aliases"))
+    value_each (alias, value_get(e, "aliases"))
         value_add(list, alias_value(r, alias, value_get_text(e, "id", STR(""))));
     return list;
 }
@@ -59,8 +59,10 @@ static struct value *all_groups(struct arena *a, const struct value *e)
 {
     struct value *ids = value_list(a);
 
-    value_each(id, value_get(e, "direct_group_ids")) value_add_text(a, ids, id->text);
-    value_each(id, value_get(e, "inherited_group_ids")) value_add_text(a, ids, id->text);
+    value_each (id, value_get(e, "direct_group_ids"))
+        value_add_text(a, ids, id->text);
+    value_each (id, value_get(e, "inherited_group_ids"))
+        value_add_text(a, ids, id->text);
     return ids;
 }
 
@@ -100,8 +102,8 @@ bool identity_metadata_fits(struct request *r, const struct value *map)
 {
     bool fits = map->n <= METADATA_MAX;
 
-    value_each(m, map) fits =
-        fits && m->kind == VALUE_TEXT && m->name.len + m->text.len <= METADATA_BYTES;
+    value_each (m, map)
+        fits = fits && m->kind == VALUE_TEXT && m->name.len + m->text.len <= METADATA_BYTES;
     if (!fits)
         reply_error(r, 400,
             "metadata may have at most %d members, each a text of at most %d bytes with its name",
@@ -259,8 +261,7 @@ static void delete_several(struct request *r)
         reply_error(r, 400, "at most %d entities at once", IDENTITY_AT_ONCE);
     if (refused(r))
         return;
-    value_each(id, ids)
-    {
+    value_each (id, ids) {
         struct value *e = entity_load(r, id->text);
 
         if (e != NULL)
@@ -278,8 +279,7 @@ static void list_ids(struct request *r)
     reply_keys(r, keys);
     if (r->reply.status != 200)
         return;
-    value_each(id, keys)
-    {
+    value_each (id, keys) {
         struct value *e = entity_load(r, id->text);
         struct value *about = value_map(a);
 
@@ -297,8 +297,7 @@ void identity_list_names(struct request *r, const char *folder)
     struct value *names = value_list(&r->arena);
     struct str path = entry_path(&r->tx, "identity/%s/", folder);
 
-    value_each(name, entry_list(&r->tx, path, STR_NONE, 0))
-    {
+    value_each (name, entry_list(&r->tx, path, STR_NONE, 0)) {
         struct str s;
 
         if (decode_base64url(&r->arena, name->text, &s))
@@ -339,7 +338,9 @@ static struct value *without(struct arena *a, const struct value *list, const st
 {
     struct value *out = value_list(a);
 
-    value_each(v, list) if (v != one) value_add(out, value_copy(a, v));
+    value_each (v, list)
+        if (v != one)
+            value_add(out, value_copy(a, v));
     return out;
 }
 
@@ -506,8 +507,7 @@ static bool merge_one(struct request *r, struct value *to, struct str id)
         return false;
     }
     entity_forget(r, from);
-    value_each(alias, value_get(from, "aliases"))
-    {
+    value_each (alias, value_get(from, "aliases")) {
         if (entity_alias_at(to, value_get_text(alias, "mount_accessor", STR(""))) != NULL) {
             reply_error(
                 r, 400, "conflicting aliases of one mount: remove one of them before merging");
@@ -515,7 +515,7 @@ static bool merge_one(struct request *r, struct value *to, struct str id)
         }
         value_add(value_get(to, "aliases"), value_copy(a, alias));
     }
-    value_each(policy, value_get(from, "policies"))
+    value_each (policy, value_get(from, "policies"))
         value_add_text(a, value_get(to, "policies"), policy->text);
     value_set(a, to, STR("policies"), policies_clean(a, value_get(to, "policies"), false));
     if (merged == NULL) {
@@ -542,7 +542,9 @@ static void merge(struct request *r)
             to == NULL ? "entity id to merge to is invalid" : "missing entity ids to merge from");
         return;
     }
-    value_each(from, ids) if (!merge_one(r, to, from->text)) return;
+    value_each (from, ids)
+        if (!merge_one(r, to, from->text))
+            return;
     entity_save(r, to);
     reply_empty(r);
 }

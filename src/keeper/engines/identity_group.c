@@ -84,8 +84,7 @@ void group_list_ids(struct request *r)
     reply_keys(r, keys);
     if (r->reply.status != 200)
         return;
-    value_each(id, keys)
-    {
+    value_each (id, keys) {
         struct value *g = group_load(r, id->text);
         struct value *about = value_map(a);
 
@@ -138,7 +137,7 @@ static bool take_ids(struct request *r, struct value *g, const char *field, cons
         reply_error(r, 400, "%s: at most %d", field, IDENTITY_AT_ONCE);
         return false;
     }
-    value_each(id, policies_clean(&r->arena, ids, false)) /* sorted, once each */
+    value_each (id, policies_clean(&r->arena, ids, false)) /* sorted, once each */
     {
         if (load(r, id->text) == NULL) {
             reply_error(r, 400, "invalid %s: \"%.*s\"", field, STR_ARG(id->text));

@@ -231,8 +231,7 @@ static void give_token_of_new(struct request *r, struct value *key)
 
 static bool allows(const struct value *key, struct str client_id)
 {
-    value_each(id, value_get(key, "allowed_client_ids"))
-    {
+    value_each (id, value_get(key, "allowed_client_ids")) {
         if (str_is(id->text, "*") || str_eq(id->text, client_id))
             return true;
     }
@@ -280,13 +279,11 @@ static bool any_version(struct request *r,
     bool (*is_it)(struct request *r, const struct value *key, const struct value *v, void *arg),
     void *arg)
 {
-    value_each(name, entry_list(&r->tx, STR("identity/oidc-key/"), STR_NONE, 0))
-    {
+    value_each (name, entry_list(&r->tx, STR("identity/oidc-key/"), STR_NONE, 0)) {
         const struct value *key = entry_get_value(
             &r->tx, entry_path(&r->tx, "identity/oidc-key/%.*s", STR_ARG(name->text)));
 
-        value_each(v, value_get(key, "versions"))
-        {
+        value_each (v, value_get(key, "versions")) {
             if (oidc_version_is_valid(r, v) && is_it(r, key, v, arg))
                 return true;
         }

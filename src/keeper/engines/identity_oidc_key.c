@@ -62,8 +62,7 @@ void oidc_key_save(struct request *r, struct value *key)
     const struct value *versions = value_get(key, "versions");
     struct value *kept = value_list(a);
 
-    value_each(v, versions)
-    {
+    value_each (v, versions) {
         if (oidc_version_is_valid(r, v))
             value_add(kept, value_copy(a, v));
     }
@@ -327,8 +326,7 @@ void oidc_key_delete(struct request *r)
 {
     struct str name = param(r, "name");
 
-    value_each(role, entry_list(&r->tx, STR("identity/oidc-role/"), STR_NONE, 0))
-    {
+    value_each (role, entry_list(&r->tx, STR("identity/oidc-role/"), STR_NONE, 0)) {
         struct value *v = entry_get_value(
             &r->tx, entry_path(&r->tx, "identity/oidc-role/%.*s", STR_ARG(role->text)));
         struct str used_by = value_get_text(v, "name", STR(""));

@@ -161,8 +161,7 @@ struct value *kv_merge(struct arena *a, const struct value *target, const struct
     struct value *out =
         target != NULL && target->kind == VALUE_MAP ? value_copy(a, target) : value_map(a);
 
-    value_each(it, patch)
-    {
+    value_each (it, patch) {
         if (it->kind == VALUE_NULL)
             value_remove(out, it->name);
         else

@@ -63,8 +63,7 @@ static struct value *names_of(struct arena *a, const struct value *map, int64_t 
 {
     struct value *out = value_map(a);
 
-    value_each(it, map)
-    {
+    value_each (it, map) {
         bool deeper = it->kind == VALUE_MAP && it->n > 0 && (depth == 0 || at < depth);
 
         value_put_named(a, out, it->name, deeper ? names_of(a, it, depth, at + 1) : value_null(a));
@@ -219,17 +218,16 @@ static void each_version(struct request *r, struct str path,
         reply_error(r, 400, "No version number provided");
         return;
     }
-    value_each(it, numbers) if (!version_number(it, &n))
-    {
-        reply_error(r, 400, "error converting input for field \"versions\"");
-        return;
-    }
+    value_each (it, numbers)
+        if (!version_number(it, &n)) {
+            reply_error(r, 400, "error converting input for field \"versions\"");
+            return;
+        }
     reply_empty(r);
     k = kv_key_load(r, path);
     if (k == NULL)
         return;
-    value_each(it, numbers)
-    {
+    value_each (it, numbers) {
         struct kv_version *v = version_number(it, &n) && n > 0 ? kv_version_find(k, n) : NULL;
 
         if (v != NULL)

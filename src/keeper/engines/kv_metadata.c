@@ -68,8 +68,7 @@ static bool custom_is_valid(struct request *r, const struct value *custom)
 {
     if (custom->n > CUSTOM_KEYS)
         return refuse_custom(r, "payload must contain at most 64 keys");
-    value_each(it, custom)
-    {
+    value_each (it, custom) {
         if (it->kind != VALUE_TEXT)
             return refuse_custom(r, "values must be strings");
         if (it->name.len == 0 || it->name.len > CUSTOM_KEY)

@@ -118,8 +118,7 @@ static bool upgrade_folder(struct request *r, struct str folder, unsigned *left)
     struct value *names =
         entry_list(&r->tx, mount_path(r, "v1/%.*s", STR_ARG(folder)), STR(""), *left + 1);
 
-    value_each(it, names)
-    {
+    value_each (it, names) {
         struct str path = entry_path(&r->tx, "%.*s%.*s", STR_ARG(folder), STR_ARG(it->text));
 
         if (*left == 0)

@@ -90,8 +90,7 @@ static bool put_attribute(X509_NAME *name, const ASN1_OBJECT *o, struct str text
 
 static bool put_subject(X509_NAME *name, const struct value *subject)
 {
-    value_each(v, subject)
-    {
+    value_each (v, subject) {
         struct str text = value_get_text(v, "value", STR_NONE);
         ASN1_OBJECT *o = attribute_of(value_get_text(v, "type", STR_NONE));
         bool ok = o != NULL && text.len > 0 && text.len < 1024 && put_attribute(name, o, text);
@@ -167,11 +166,16 @@ static GENERAL_NAMES *names_of(const struct pki_wish *w)
     GENERAL_NAMES *names = GENERAL_NAMES_new();
     bool ok = names != NULL;
 
-    value_each(v, w->dns) ok = ok && add_text_name(names, GEN_DNS, v->text);
-    value_each(v, w->emails) ok = ok && add_text_name(names, GEN_EMAIL, v->text);
-    value_each(v, w->ips) ok = ok && add_address(names, v->text);
-    value_each(v, w->uris) ok = ok && add_text_name(names, GEN_URI, v->text);
-    value_each(v, w->others) ok = ok && add_other(names, v);
+    value_each (v, w->dns)
+        ok = ok && add_text_name(names, GEN_DNS, v->text);
+    value_each (v, w->emails)
+        ok = ok && add_text_name(names, GEN_EMAIL, v->text);
+    value_each (v, w->ips)
+        ok = ok && add_address(names, v->text);
+    value_each (v, w->uris)
+        ok = ok && add_text_name(names, GEN_URI, v->text);
+    value_each (v, w->others)
+        ok = ok && add_other(names, v);
     if (ok)
         return names;
     GENERAL_NAMES_free(names);
@@ -215,8 +219,7 @@ static bool put_extended(STACK_OF(X509_EXTENSION) * *to, const struct value *oid
     EXTENDED_KEY_USAGE *u = EXTENDED_KEY_USAGE_new();
     bool ok = u != NULL;
 
-    value_each(v, oids)
-    {
+    value_each (v, oids) {
         ASN1_OBJECT *o = attribute_of(v->text);
 
         ok = ok && o != NULL && sk_ASN1_OBJECT_push(u, o) > 0;
@@ -248,8 +251,7 @@ static bool put_policies(STACK_OF(X509_EXTENSION) * *to, const struct value *oid
     CERTIFICATEPOLICIES *list = CERTIFICATEPOLICIES_new();
     bool ok = list != NULL;
 
-    value_each(v, oids)
-    {
+    value_each (v, oids) {
         POLICYINFO *p = POLICYINFO_new();
 
         ASN1_OBJECT_free(p->policyid);
@@ -271,8 +273,7 @@ static bool put_permitted(STACK_OF(X509_EXTENSION) * *to, const struct value *do
         NAME_CONSTRAINTS_free(n);
         return false;
     }
-    value_each(v, domains)
-    {
+    value_each (v, domains) {
         GENERAL_SUBTREE *t = GENERAL_SUBTREE_new();
         ASN1_IA5STRING *s = ASN1_IA5STRING_new();
 
@@ -289,8 +290,7 @@ static bool add_access(AUTHORITY_INFO_ACCESS *to, int method, const struct value
 {
     bool ok = true;
 
-    value_each(v, urls)
-    {
+    value_each (v, urls) {
         ACCESS_DESCRIPTION *d = ACCESS_DESCRIPTION_new();
         ASN1_IA5STRING *s = ASN1_IA5STRING_new();
 
@@ -320,8 +320,7 @@ static bool put_crl_points(STACK_OF(X509_EXTENSION) * *to, const struct value *u
     CRL_DIST_POINTS *list = CRL_DIST_POINTS_new();
     bool ok = list != NULL;
 
-    value_each(v, value_get(urls, "crl_distribution_points"))
-    {
+    value_each (v, value_get(urls, "crl_distribution_points")) {
         DIST_POINT *p = DIST_POINT_new();
 
         p->distpoint = DIST_POINT_NAME_new();

@@ -180,8 +180,7 @@ void pki_on_root_delete(struct request *r)
     static const char *const kinds[] = { "issuer", "key" };
 
     for (size_t i = 0; i < 2; i++) {
-        value_each(id, pki_ids(r, kinds[i]))
-        {
+        value_each (id, pki_ids(r, kinds[i])) {
             struct str path = mount_path(r, "%s/%.*s", kinds[i], STR_ARG(id->text));
             struct str name = value_get_text(entry_get_value(&r->tx, path), "name", STR(""));
 
@@ -272,8 +271,7 @@ static void import_key(struct request *r, struct import *i, struct str pkcs8)
 
 static struct str known_issuer(struct request *r, struct str der)
 {
-    value_each(id, pki_ids(r, "issuer"))
-    {
+    value_each (id, pki_ids(r, "issuer")) {
         const struct pki_issuer *i = pki_issuer_by_id(r, id->text);
 
         if (i != NULL && str_eq(i->der, der))
@@ -310,8 +308,7 @@ static void import_certificate(struct request *r, struct import *i, struct str d
 /* A key that came after its certificate. */
 static void match_keys(struct request *r)
 {
-    value_each(id, pki_ids(r, "issuer"))
-    {
+    value_each (id, pki_ids(r, "issuer")) {
         const struct pki_issuer *i = pki_issuer_by_id(r, id->text);
         struct str key_id;
         struct value *v;
@@ -355,10 +352,12 @@ void pki_on_import(struct request *r)
         reply_error(r, 400, "no data in request payload");
         return;
     }
-    value_each(key, pem_of(r, "private_keys", member)) if (!refused(r))
-        import_key(r, &i, key->text);
-    value_each(der, pem_of(r, "certificates", member)) if (!refused(r))
-        import_certificate(r, &i, der->text);
+    value_each (key, pem_of(r, "private_keys", member))
+        if (!refused(r))
+            import_key(r, &i, key->text);
+    value_each (der, pem_of(r, "certificates", member))
+        if (!refused(r))
+            import_certificate(r, &i, der->text);
     if (refused(r))
         return;
     match_keys(r);

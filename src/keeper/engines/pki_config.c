@@ -77,7 +77,8 @@ static struct value *load(struct request *r, const struct config *c)
     struct value *v = pki_fields_default(&r->arena, c->fields);
     const struct value *kept = entry_get_value(&r->tx, mount_path(r, "config/%s", c->name));
 
-    value_each(it, kept) value_set(&r->arena, v, it->name, value_copy(&r->arena, it));
+    value_each (it, kept)
+        value_set(&r->arena, v, it->name, value_copy(&r->arena, it));
     return v;
 }
 
@@ -129,8 +130,7 @@ bool pki_urls_ok(struct request *r, const struct value *urls)
         "ocsp_servers" };
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-        value_each(v, value_get(urls, lists[i]))
-        {
+        value_each (v, value_get(urls, lists[i])) {
             bool template = memmem(v->text.at, v->text.len, "{{", 2) != NULL;
 
             if (!is_url(v->text) && !template) {
@@ -194,8 +194,9 @@ struct value *pki_urls(struct request *r, const struct value *issuer)
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
         struct value *list = value_list(&r->arena);
 
-        value_each(v, value_get(from, lists[i])) value_add_text(&r->arena, list,
-            templates ? fill_in(r, v->text, value_get_text(issuer, "id", STR(""))) : v->text);
+        value_each (v, value_get(from, lists[i]))
+            value_add_text(&r->arena, list,
+                templates ? fill_in(r, v->text, value_get_text(issuer, "id", STR(""))) : v->text);
         value_put(to, lists[i], list);
     }
     return to;
@@ -253,7 +254,8 @@ void pki_config_write(struct request *r)
     }
     entry_put_value(&r->tx, mount_path(r, "config/%s", c->name), v, 0);
     if (c->fields == crl_fields)
-        value_each(id, pki_ids(r, "issuer")) pki_crl_mark(r, id->text);
+        value_each (id, pki_ids(r, "issuer"))
+            pki_crl_mark(r, id->text);
     reply_data(r, v);
 }
 

@@ -414,8 +414,7 @@ void pki_crl_tick(struct request *r)
     struct pki_crl_rule rule;
 
     pki_crl_rule(r, &rule);
-    value_each(id, pki_ids(r, "issuer"))
-    {
+    value_each (id, pki_ids(r, "issuer")) {
         const struct pki_issuer *i = pki_issuer_by_id(r, id->text);
         struct value *v = entry_get_value(&r->tx, crl_path(r, id->text));
 
@@ -436,8 +435,7 @@ static void rotate(struct request *r, bool delta)
 {
     struct value *data = value_map(&r->arena);
 
-    value_each(id, pki_ids(r, "issuer"))
-    {
+    value_each (id, pki_ids(r, "issuer")) {
         const struct pki_issuer *i = pki_issuer_by_id(r, id->text);
 
         if (i != NULL && can_sign(r, i) && !pki_crl_build(r, i, delta))

@@ -20,8 +20,7 @@ static struct str chain_text(struct request *r, const struct pki_issuer *i)
     struct buf b;
 
     buf_init(&b, 1 << 20);
-    value_each(v, list)
-    {
+    value_each (v, list) {
         if (b.len > 0)
             buf_char(&b, '\n');
         buf_str(&b, v->text);

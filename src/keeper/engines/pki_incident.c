@@ -34,8 +34,7 @@ static bool revoke_some(
     struct str own = value_get_text(i->v, "serial", STR(""));
     struct value *names = entry_list(&r->tx, mount_path(r, "cert/"), *after, most);
 
-    value_each(name, names)
-    {
+    value_each (name, names) {
         int64_t expires;
         int64_t when;
 
@@ -53,8 +52,7 @@ static void count_live(struct request *r, const struct pki_issuer *i, struct val
     int64_t n = 0;
     int64_t expires;
 
-    value_each(name, entry_list(&r->tx, mount_path(r, "cert/"), STR_NONE, 0))
-    {
+    value_each (name, entry_list(&r->tx, mount_path(r, "cert/"), STR_NONE, 0)) {
         if (str_eq(name->text, own) || !is_live(r, name->text, i->id, &expires))
             continue;
         if (n++ < SHOWN_MAX)
@@ -292,8 +290,7 @@ bool pki_compromise(struct request *r, struct mount *m, struct str ref, struct s
 
 void pki_incident_tick(struct request *r)
 {
-    value_each(id, entry_list(&r->tx, mount_path(r, "compromised/"), STR_NONE, 0))
-    {
+    value_each (id, entry_list(&r->tx, mount_path(r, "compromised/"), STR_NONE, 0)) {
         struct str path = mount_path(r, "compromised/%.*s", STR_ARG(id->text));
         struct value *v = entry_get_value(&r->tx, path);
         const struct pki_issuer *i = pki_issuer_by_id(r, id->text);

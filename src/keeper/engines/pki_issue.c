@@ -61,15 +61,17 @@ static void usages_of_role(struct request *r, struct pki_wish *w, const struct v
 
 struct str pki_csr_attribute(const struct value *csr, const char *type)
 {
-    value_each(
-        v, value_get(csr, "subject")) if (str_is(value_get_text(v, "type", STR_NONE),
-                                              type)) return value_get_text(v, "value", STR(""));
+    value_each (v, value_get(csr, "subject"))
+        if (str_is(value_get_text(v, "type", STR_NONE), type))
+            return value_get_text(v, "value", STR(""));
     return STR("");
 }
 
 static bool one_matches(const struct value *patterns, struct str s)
 {
-    value_each(p, patterns) if (pki_glob(p->text, s)) return true;
+    value_each (p, patterns)
+        if (pki_glob(p->text, s))
+            return true;
     return false;
 }
 
@@ -88,8 +90,7 @@ static bool read_identifiers(
     }
     if (!field_list(r, "user_ids", &ids))
         return !refused(r);
-    value_each(id, ids)
-    {
+    value_each (id, ids) {
         struct value *v = value_map(&r->arena);
 
         if (!one_matches(value_get(i->role, "allowed_user_ids"), id->text)) {

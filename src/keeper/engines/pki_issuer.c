@@ -31,8 +31,7 @@ static struct str usage_text(struct request *r, unsigned bits)
 static bool usage_read(struct request *r, const struct value *words, int64_t *bits)
 {
     *bits = USE_READ;
-    value_each(v, words)
-    {
+    value_each (v, words) {
         size_t i = 0;
 
         while (i < 4 && !str_is(v->text, usages[i].word))
@@ -89,8 +88,7 @@ void pki_issuers_list(struct request *r)
     struct value *info = value_map(a);
     struct value *data = value_map(a);
 
-    value_each(id, ids)
-    {
+    value_each (id, ids) {
         const struct pki_issuer *i = pki_issuer_by_id(r, id->text);
         struct value *one = value_map(a);
 
@@ -154,8 +152,7 @@ static bool set_manual_chain(struct request *r, struct value *v, struct str id)
 
     if (!field_list(r, "manual_chain", &refs))
         return !refused(r);
-    value_each(ref, refs)
-    {
+    value_each (ref, refs) {
         struct str one = str_is(ref->text, "self") ? id : pki_resolve(r, "issuer", ref->text);
 
         if (one.len == 0) {
@@ -223,7 +220,7 @@ void pki_issuer_write(struct request *r)
     if (i == NULL)
         return;
     v = value_copy(&r->arena, i->v);
-    value_each(f, pki_fields_default(&r->arena, issuer_fields))
+    value_each (f, pki_fields_default(&r->arena, issuer_fields))
         value_set(&r->arena, v, f->name, value_copy(&r->arena, f));
     value_remove(v, STR("manual_chain"));
     value_set(&r->arena, v, STR("usage"), value_i64(&r->arena, USE_ALL));
@@ -289,8 +286,7 @@ void pki_keys_list(struct request *r)
     struct value *info = value_map(a);
     struct value *data = value_map(a);
 
-    value_each(id, ids)
-    {
+    value_each (id, ids) {
         const struct pki_key *k = pki_key_by_id(r, id->text);
         struct value *one = value_map(a);
 
@@ -341,8 +337,7 @@ void pki_key_delete(struct request *r)
     struct str id = pki_resolve(r, "key", param(r, "key_ref"));
     const struct pki_key *k = pki_key_by_id(r, id);
 
-    value_each(issuer, pki_ids(r, "issuer"))
-    {
+    value_each (issuer, pki_ids(r, "issuer")) {
         const struct pki_issuer *i = pki_issuer_by_id(r, issuer->text);
 
         if (k != NULL && i != NULL && str_eq(i->key_id, id)) {

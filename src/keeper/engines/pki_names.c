@@ -107,8 +107,7 @@ static bool by_domain(const struct name_check *c, struct str domain)
 
 static bool by_domains(const struct name_check *c)
 {
-    value_each(d, value_get(c->role, "allowed_domains"))
-    {
+    value_each (d, value_get(c->role, "allowed_domains")) {
         if (d->text.len > 0 && by_domain(c, pki_lower(&c->r->arena, d->text)))
             return true;
     }
@@ -162,13 +161,17 @@ static bool is_permitted(struct request *r, const struct value *role, struct str
 
 static bool matches_one(const struct value *patterns, struct str s)
 {
-    value_each(p, patterns) if (pki_glob(p->text, s)) return true;
+    value_each (p, patterns)
+        if (pki_glob(p->text, s))
+            return true;
     return false;
 }
 
 static bool list_has(const struct value *list, const char *word)
 {
-    value_each(v, list) if (str_eq_nocase(v->text, str_from(word))) return true;
+    value_each (v, list)
+        if (str_eq_nocase(v->text, str_from(word)))
+            return true;
     return false;
 }
 
@@ -191,14 +194,12 @@ static bool others_permitted(
 {
     const struct value *allowed = value_get(role, "allowed_other_sans");
 
-    value_each(o, others)
-    {
+    value_each (o, others) {
         struct str oid = value_get_text(o, "oid", STR_NONE);
         struct str text = value_get_text(o, "value", STR_NONE);
         bool ok = false;
 
-        value_each(p, allowed)
-        {
+        value_each (p, allowed) {
             struct str rest;
             struct str for_oid = str_trim(str_cut(p->text, ';', &rest));
             struct str value;
@@ -233,11 +234,12 @@ bool pki_names_permitted(
         (cn.len > 0 && !list_has(value_get(role, "cn_validations"), "disabled") &&
             !is_permitted(r, role, cn)))
         return refuse(r, "common name", cn);
-    value_each(v, w->dns) if (!is_permitted(r, role, v->text)) return refuse(
-        r, "subject alternate name", v->text);
-    value_each(v, w->emails) if (memchr(v->text.at, '@', v->text.len) == NULL ||
-                                 !is_permitted(r, role, v->text)) return refuse(r, "email address",
-        v->text);
+    value_each (v, w->dns)
+        if (!is_permitted(r, role, v->text))
+            return refuse(r, "subject alternate name", v->text);
+    value_each (v, w->emails)
+        if (memchr(v->text.at, '@', v->text.len) == NULL || !is_permitted(r, role, v->text))
+            return refuse(r, "email address", v->text);
     if (w->ips->n > 0 && !flag(role, "allow_ip_sans")) {
         reply_error(r, 400,
             "IP Subject Alternative Names are not allowed in this role, but was provided %.*s",
@@ -250,6 +252,8 @@ bool pki_names_permitted(
             "or API");
         return false;
     }
-    value_each(v, w->uris) if (!matches_one(uris, v->text)) return refuse(r, "URI", v->text);
+    value_each (v, w->uris)
+        if (!matches_one(uris, v->text))
+            return refuse(r, "URI", v->text);
     return others_permitted(r, role, w->others);
 }

@@ -8,8 +8,7 @@ void pki_observe(struct request *r, struct mount *m, struct value *to)
     int64_t soonest = 0;
 
     (void)m;
-    value_each(id, pki_ids(r, "issuer"))
-    {
+    value_each (id, pki_ids(r, "issuer")) {
         const struct pki_issuer *i = pki_issuer_by_id(r, id->text);
         int64_t ends = i != NULL ? pki_time(X509_get0_notAfter(i->x509)) : 0;
 

@@ -58,8 +58,7 @@ static bool is_meant(const struct pki_issuer *i, const struct value *asked)
 
 static const struct pki_issuer *issuer_meant(struct request *r, const struct value *asked)
 {
-    value_each(id, pki_ids(r, "issuer"))
-    {
+    value_each (id, pki_ids(r, "issuer")) {
         const struct pki_issuer *i = pki_issuer_by_id(r, id->text);
 
         if (i != NULL && is_meant(i, asked))
@@ -139,8 +138,7 @@ static bool fill(struct request *r, OCSP_BASICRESP *basic, const struct pki_issu
 {
     bool ok = add_nonce(basic, value_get_text(ocsp, "nonce", STR_NONE));
 
-    value_each(asked, value_get(ocsp, "requests"))
-    {
+    value_each (asked, value_get(ocsp, "requests")) {
         /* One response has one signer: numbers of another issuer are not ours to speak of. */
         ok = ok && is_meant(i, asked) && add_status(r, basic, i, asked, expiry);
     }

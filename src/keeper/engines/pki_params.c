@@ -58,7 +58,8 @@ void pki_read_subject(struct request *r, struct pki_wish *w, const struct value 
             list = value_get(from, subject_fields[i].field);
         else
             field_list(r, subject_fields[i].field, &list);
-        value_each(v, list) put_attribute(r, w, subject_fields[i].type, v->text);
+        value_each (v, list)
+            put_attribute(r, w, subject_fields[i].type, v->text);
     }
     put_attribute(r, w, "CN", cn);
     put_attribute(r, w, "SERIALNUMBER", serial);
@@ -68,7 +69,9 @@ void pki_read_subject(struct request *r, struct pki_wish *w, const struct value 
 
 static bool has_text(const struct value *list, struct str s)
 {
-    value_each(v, list) if (str_eq(v->text, s)) return true;
+    value_each (v, list)
+        if (str_eq(v->text, s))
+            return true;
     return false;
 }
 
@@ -117,23 +120,33 @@ bool pki_read_names(struct request *r, struct pki_wish *w)
     struct value *list;
 
     if (field_list(r, "alt_names", &list))
-        value_each(v, list) add_once(r, is_email(v->text) ? w->emails : w->dns, v->text);
+        value_each (v, list)
+            add_once(r, is_email(v->text) ? w->emails : w->dns, v->text);
     if (field_list(r, "ip_sans", &list))
-        value_each(v, list) add_once(r, w->ips, v->text);
+        value_each (v, list)
+            add_once(r, w->ips, v->text);
     if (field_list(r, "uri_sans", &list))
-        value_each(v, list) add_once(r, w->uris, v->text);
+        value_each (v, list)
+            add_once(r, w->uris, v->text);
     if (field_list(r, "other_sans", &list))
-        value_each(v, list) if (!add_other(r, w, v->text)) return false;
+        value_each (v, list)
+            if (!add_other(r, w, v->text))
+                return false;
     return !refused(r);
 }
 
 bool pki_copy_csr_names(struct request *r, struct pki_wish *w, const struct value *csr)
 {
-    value_each(v, value_get(csr, "dns")) add_once(r, w->dns, v->text);
-    value_each(v, value_get(csr, "emails")) add_once(r, w->emails, v->text);
-    value_each(v, value_get(csr, "ips")) add_once(r, w->ips, v->text);
-    value_each(v, value_get(csr, "uris")) add_once(r, w->uris, v->text);
-    value_each(v, value_get(csr, "others")) value_add(w->others, value_copy(&r->arena, v));
+    value_each (v, value_get(csr, "dns"))
+        add_once(r, w->dns, v->text);
+    value_each (v, value_get(csr, "emails"))
+        add_once(r, w->emails, v->text);
+    value_each (v, value_get(csr, "ips"))
+        add_once(r, w->ips, v->text);
+    value_each (v, value_get(csr, "uris"))
+        add_once(r, w->uris, v->text);
+    value_each (v, value_get(csr, "others"))
+        value_add(w->others, value_copy(&r->arena, v));
     return true;
 }
 
@@ -263,8 +276,7 @@ unsigned pki_usage_bits(struct value *names)
         "dataencipherment", "keyagreement", "certsign", "crlsign", "encipheronly", "decipheronly" };
     unsigned bits = 0;
 
-    value_each(v, names)
-    {
+    value_each (v, names) {
         struct str name = v->text;
 
         if (name.len > 8 && str_eq_nocase((struct str){ name.at, 8 }, STR("keyusage")))
@@ -297,8 +309,7 @@ void pki_add_extended(
         { "netscapeservergatedcrypto", "2.16.840.1.113730.4.1" },
     };
 
-    value_each(v, names)
-    {
+    value_each (v, names) {
         struct str name = v->text;
 
         if (name.len > 11 && str_eq_nocase((struct str){ name.at, 11 }, STR("extkeyusage")))
@@ -307,7 +318,8 @@ void pki_add_extended(
             if (str_eq_nocase(name, str_from(known[i].name)))
                 add_once(r, w->extended, str_from(known[i].oid));
     }
-    value_each(v, oids) add_once(r, w->extended, v->text);
+    value_each (v, oids)
+        add_once(r, w->extended, v->text);
 }
 
 /* ---- answers ---- */
@@ -388,7 +400,8 @@ static struct str bundle(
     if (key.len > 0)
         buf_printf(&b, "%.*s\n", STR_ARG(key));
     buf_str(&b, certificate);
-    value_each(v, chain) buf_printf(&b, "\n%.*s", STR_ARG(v->text));
+    value_each (v, chain)
+        buf_printf(&b, "\n%.*s", STR_ARG(v->text));
     out = arena_str(&r->arena, buf_as_str(&b));
     buf_free(&b);
     return out;

@@ -27,8 +27,7 @@ static bool by_certificate(struct request *r, struct str der, struct target *t)
     X509 *x = d2i_X509(NULL, &at, (long)der.len);
     bool found = false;
 
-    value_each(id, pki_ids(r, "issuer"))
-    {
+    value_each (id, pki_ids(r, "issuer")) {
         const struct pki_issuer *i = pki_issuer_by_id(r, id->text);
 
         if (x == NULL || i == NULL || found || X509_check_issued(i->x509, x) != X509_V_OK ||
@@ -91,8 +90,7 @@ static bool find_target(struct request *r, struct target *t)
 /* An issuer's own certificate is revoked through the issuer, so that nobody does it by mistake. */
 static bool is_own_issuer(struct request *r, const struct target *t)
 {
-    value_each(id, pki_ids(r, "issuer"))
-    {
+    value_each (id, pki_ids(r, "issuer")) {
         const struct pki_issuer *i = pki_issuer_by_id(r, id->text);
 
         if (i != NULL && str_eq(value_get_text(i->v, "serial", STR("")), t->serial))

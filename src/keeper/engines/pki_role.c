@@ -73,8 +73,7 @@ struct value *pki_role(struct request *r, struct str name)
 
 static bool oids_ok(const struct value *list)
 {
-    value_each(v, list)
-    {
+    value_each (v, list) {
         ASN1_OBJECT *o = NULL;
 
         if (v->text.len < 128)

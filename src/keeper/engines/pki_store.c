@@ -199,8 +199,7 @@ struct value *pki_ids(struct request *r, const char *kind)
 
 struct str pki_key_of(struct request *r, EVP_PKEY *public_key)
 {
-    value_each(id, pki_ids(r, "key"))
-    {
+    value_each (id, pki_ids(r, "key")) {
         const struct pki_key *k = pki_key_by_id(r, id->text);
 
         if (k != NULL && EVP_PKEY_eq(k->pkey, public_key) == 1)
@@ -293,8 +292,7 @@ static bool signed_by(X509 *x, X509 *parent)
 static const struct pki_issuer *parent_of(
     struct request *r, const struct pki_issuer *i, const struct value *ids)
 {
-    value_each(id, ids)
-    {
+    value_each (id, ids) {
         const struct pki_issuer *p = pki_issuer_by_id(r, id->text);
 
         if (p != NULL && p != i && signed_by(i->x509, p->x509))
@@ -305,7 +303,9 @@ static const struct pki_issuer *parent_of(
 
 static bool has_text(const struct value *list, struct str s)
 {
-    value_each(v, list) if (str_eq(v->text, s)) return true;
+    value_each (v, list)
+        if (str_eq(v->text, s))
+            return true;
     return false;
 }
 
@@ -325,8 +325,7 @@ void pki_chain_all(struct request *r)
 {
     struct value *ids = pki_ids(r, "issuer");
 
-    value_each(id, ids)
-    {
+    value_each (id, ids) {
         const struct pki_issuer *i = pki_issuer_by_id(r, id->text);
         struct value *manual = i != NULL ? value_get(i->v, "manual_chain") : NULL;
         struct value *v = i != NULL ? value_copy(&r->arena, i->v) : NULL;
@@ -347,8 +346,7 @@ struct value *pki_chain_pem(struct request *r, const struct pki_issuer *i, bool 
 {
     struct value *list = value_list(&r->arena);
 
-    value_each(id, value_get(i->v, "chain"))
-    {
+    value_each (id, value_get(i->v, "chain")) {
         const struct pki_issuer *p = pki_issuer_by_id(r, id->text);
 
         if (p != NULL && !(without_root && is_self_signed(p->x509)))

@@ -140,8 +140,7 @@ static bool tidy_folder(struct request *r, struct value *v, const char *folder, 
     struct value *names = entry_list(
         &r->tx, mount_path(r, "%s/", folder), value_get_text(v, "after", STR("")), PIECE);
 
-    value_each(name, names)
-    {
+    value_each (name, names) {
         struct str path = mount_path(r, "%s/%.*s", folder, STR_ARG(name->text));
         struct value *one = entry_get_value(&r->tx, path);
         int64_t expires = value_get_i64(one, "expires", 0);
@@ -160,8 +159,7 @@ static void tidy_issuers(struct request *r, const struct value *what)
     int64_t before = horizon(r, what, "issuer_safety_buffer");
     struct str usual = pki_default(r, "issuer");
 
-    value_each(id, pki_ids(r, "issuer"))
-    {
+    value_each (id, pki_ids(r, "issuer")) {
         const struct pki_issuer *i = pki_issuer_by_id(r, id->text);
         struct str name = value_get_text(i != NULL ? i->v : NULL, "name", STR(""));
 
@@ -190,7 +188,7 @@ static bool work(struct request *r, struct value *v, int64_t phase)
     if (phase == 1)
         return revoked && tidy_folder(r, v, "revoked", "revoked_cert_deleted_count");
     if (phase == 2 && revoked) {
-        value_each(id, pki_ids(r, "issuer"))
+        value_each (id, pki_ids(r, "issuer"))
             pki_revocations_compact(r, id->text, horizon(r, what, "safety_buffer"));
     } else if (phase == 3 && wanted(what, "tidy_expired_issuers")) {
         tidy_issuers(r, what);

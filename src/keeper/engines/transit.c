@@ -262,7 +262,7 @@ static void tick(struct request *r, struct mount *m)
     struct str folder = mount_path(r, "key/");
     struct value *due = entry_due(&r->tx, folder, r->now, TICK_KEYS);
 
-    value_each(it, due)
+    value_each (it, due)
         on_due(r, m, (struct str){ it->text.at + folder.len, it->text.len - folder.len });
     transit_usage_flush(&r->tx, m, on_used, &t);
 }

@@ -63,8 +63,7 @@ static const struct transit_key *signing_key(struct request *r)
 
 static bool add_names(GENERAL_NAMES *to, const struct value *list, int kind)
 {
-    value_each(it, list)
-    {
+    value_each (it, list) {
         GENERAL_NAME *name = GENERAL_NAME_new();
         ASN1_STRING *s = kind == GEN_IPADD ? ASN1_OCTET_STRING_new() : ASN1_IA5STRING_new();
 
@@ -84,8 +83,7 @@ static bool add_names(GENERAL_NAMES *to, const struct value *list, int kind)
 /* Addresses come as text; the extension has 4 or 16 bytes. */
 static bool add_addresses(GENERAL_NAMES *to, const struct value *list)
 {
-    value_each(it, list)
-    {
+    value_each (it, list) {
         char text[64];
         GENERAL_NAME *name;
         ASN1_OCTET_STRING *bytes;
@@ -232,7 +230,8 @@ void transit_set_certificate(struct request *r)
     v = *old;
     v.chain = arena_calloc(&r->arena, list->n, sizeof(*v.chain));
     v.nchain = 0;
-    value_each(it, list) v.chain[v.nchain++] = it->text;
+    value_each (it, list)
+        v.chain[v.nchain++] = it->text;
     transit_version_put(&r->tx, r->mount, param(r, "name"), n, &v);
     reply_empty(r);
 }

@@ -81,8 +81,7 @@ static bool batch_items(struct transit_job *j, const struct value *list)
     j->batch = true;
     j->n = list->n;
     j->items = arena_calloc(&r->arena, list->n, sizeof(*j->items));
-    value_each(it, list)
-    {
+    value_each (it, list) {
         begin(&j->items[i], it);
         if (it->kind != VALUE_MAP) {
             reply_error(r, 400, "failed to parse batch input: '[%u]' expected a map", i);

@@ -244,8 +244,7 @@ static void take_chain(struct transit_version *v, const struct value *list)
     if (list == NULL || list->n == 0 || list->n > CHAIN_MAX)
         return;
     v->chain = xcalloc(list->n, sizeof(*v->chain));
-    value_each(it, list)
-    {
+    value_each (it, list) {
         char *copy = xmalloc(it->text.len + 1);
 
         memcpy(copy, it->text.at, it->text.len);

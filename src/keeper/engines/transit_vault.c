@@ -298,8 +298,9 @@ static void take_chain(struct arena *a, const struct value *list, struct transit
     if (list == NULL || list->kind != VALUE_LIST || list->n == 0 || list->n > 100)
         return;
     v->chain = arena_calloc(a, list->n, sizeof(*v->chain));
-    value_each(it, list) if (it->kind == VALUE_TEXT &&
-                             decode_base64(a, it->text, &v->chain[v->nchain])) v->nchain++;
+    value_each (it, list)
+        if (it->kind == VALUE_TEXT && decode_base64(a, it->text, &v->chain[v->nchain]))
+            v->nchain++;
 }
 
 static enum transit_state state_of(const struct value *e)
@@ -434,7 +435,9 @@ static const struct value *entry_at(
 
     if (e != NULL)
         return e;
-    value_each(it, value_get(value_get(backup, "archived_keys"), "keys")) if (at-- == 0) return it;
+    value_each (it, value_get(value_get(backup, "archived_keys"), "keys"))
+        if (at-- == 0)
+            return it;
     return NULL;
 }
 

@@ -270,8 +270,7 @@ static bool open_box(
 
     if (crypto_scalarmult_base(pub, r->key) != 0)
         return false;
-    value_each(it, recipients)
-    {
+    value_each (it, recipients) {
         struct str to = value_get_text(it, "key", STR_NONE);
         struct str box = value_get_text(it, "box", STR_NONE);
 

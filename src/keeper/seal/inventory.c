@@ -44,8 +44,7 @@ static void list_keys(struct inventory *v, struct tx *t, struct keys_mount *m)
     struct value *names =
         entry_list(t, entry_path(t, "mount/%.*s/key/", STR_ARG(m->mount.id)), STR_NONE, 0);
 
-    value_each(it, names)
-    {
+    value_each (it, names) {
         if (v->n == v->room) {
             v->room = v->room > 0 ? v->room * 2 : 64;
             v->items = xreallocarray(v->items, v->room, sizeof(struct item));
@@ -80,7 +79,8 @@ struct inventory *inventory_new(struct entries *e)
     arena_init(&v->arena, 16384);
     tx_init(&t, e, &v->arena);
     mounts = entry_list(&t, STR("core/mount/"), STR_NONE, 0);
-    value_each(it, mounts) list_mount(v, &t, it->text);
+    value_each (it, mounts)
+        list_mount(v, &t, it->text);
     if (t.failed == NULL)
         return v;
     inventory_free(v);
@@ -275,8 +275,7 @@ static void fail(struct proving *p, uint32_t version, const char *why)
 /* The manifest's public key of a version; false: the manifest does not know it. */
 static bool published_public(struct proving *p, uint32_t version, struct str *pub)
 {
-    value_each(it, p->published)
-    {
+    value_each (it, p->published) {
         if (value_get_i64(it, "version", 0) == version) {
             p->inventory->found++;
             *pub = value_get_text(it, "public", STR_NONE);
@@ -421,9 +420,9 @@ static unsigned versions_of(const struct value *published)
 {
     unsigned n = 0;
 
-    value_each(mount, published)
-    {
-        value_each(key, value_get(mount, "keys")) n += key->n;
+    value_each (mount, published) {
+        value_each (key, value_get(mount, "keys"))
+            n += key->n;
     }
     return n;
 }

@@ -25,8 +25,7 @@ struct recipients {
 /* False: reply_error() said what is wrong. */
 static bool read_recipients(struct request *r, const struct value *list, struct recipients *to)
 {
-    value_each(it, list)
-    {
+    value_each (it, list) {
         struct str key;
 
         if (to->n == BACKUP_RECIPIENTS_MAX) {

@@ -70,7 +70,8 @@ static void answer(struct request *r, const struct token *t)
         reply_error(r, 400, "paths must be supplied");
         return;
     }
-    value_each(path, paths) value_set(&r->arena, v, path->text, look(r, t, path->text));
+    value_each (path, paths)
+        value_set(&r->arena, v, path->text, look(r, t, path->text));
     if (paths->n == 1)
         value_put(v, "capabilities", look(r, t, paths->first->text));
     reply_data_and_top(r, v);
@@ -121,7 +122,9 @@ static struct value *rules_of(struct request *r, struct str policy)
 
 static bool is_denied(const struct value *rule)
 {
-    value_each(word, value_get(rule, "capabilities")) if (str_is(word->text, "deny")) return true;
+    value_each (word, value_get(rule, "capabilities"))
+        if (str_is(word->text, "deny"))
+            return true;
     return false;
 }
 
@@ -140,13 +143,12 @@ static bool reaches(struct str path, struct str folder)
 
 static bool list_reaches(struct request *r, const struct value *policies, struct str folder)
 {
-    value_each(name, policies)
-    {
+    value_each (name, policies) {
         if (str_is(name->text, "root"))
             return true;
-        value_each(rule, rules_of(r, name->text)) if (!is_denied(rule) &&
-                                                      reaches(value_get_text(rule, "path", STR("")),
-                                                          folder)) return true;
+        value_each (rule, rules_of(r, name->text))
+            if (!is_denied(rule) && reaches(value_get_text(rule, "path", STR("")), folder))
+                return true;
     }
     return false;
 }
@@ -226,10 +228,12 @@ void sys_ui_acl(struct request *r)
     struct value *exact = value_map(&r->arena);
     struct value *glob = value_map(&r->arena);
 
-    value_each(name, r->who->policies) value_each(rule, rules_of(r, name->text))
-        put_acl_row(r, exact, glob, rule);
-    value_each(name, r->who->identity_policies) value_each(rule, rules_of(r, name->text))
-        put_acl_row(r, exact, glob, rule);
+    value_each (name, r->who->policies)
+        value_each (rule, rules_of(r, name->text))
+            put_acl_row(r, exact, glob, rule);
+    value_each (name, r->who->identity_policies)
+        value_each (rule, rules_of(r, name->text))
+            put_acl_row(r, exact, glob, rule);
     value_put_bool(&r->arena, v, "root", r->who->root);
     value_put(v, "exact_paths", exact);
     value_put(v, "glob_paths", glob);

@@ -71,7 +71,8 @@ void sys_cors_read(struct request *r)
     struct value *v = value_map(&r->arena);
 
     value_put_bool(&r->arena, v, "enabled", row != NULL);
-    value_each(it, row) value_put_named(&r->arena, v, it->name, value_copy(&r->arena, it));
+    value_each (it, row)
+        value_put_named(&r->arena, v, it->name, value_copy(&r->arena, it));
     reply_data_and_top(r, v);
 }
 

@@ -45,9 +45,10 @@ void sys_audit_list(struct request *r)
     value_put_text(a, own, "type", STR("weir"));
     value_put_text(a, own, "description", STR("the keeper's journal, always on"));
     put_device(a, v, STR("weir"), own);
-    value_each(name, entry_list(&r->tx, STR("core/audit-device/"), STR_NONE, 0)) put_device(a, v,
-        name->text,
-        entry_get_value(&r->tx, entry_path(&r->tx, "core/audit-device/%.*s", STR_ARG(name->text))));
+    value_each (name, entry_list(&r->tx, STR("core/audit-device/"), STR_NONE, 0))
+        put_device(a, v, name->text,
+            entry_get_value(
+                &r->tx, entry_path(&r->tx, "core/audit-device/%.*s", STR_ARG(name->text))));
     reply_data_and_top(r, v);
 }
 
@@ -143,8 +144,7 @@ void sys_audit_headers(struct request *r)
     struct value *v = value_map(&r->arena);
     struct value *headers = value_map(&r->arena);
 
-    value_each(name, entry_list(&r->tx, STR("core/audit-header/"), STR_NONE, 0))
-    {
+    value_each (name, entry_list(&r->tx, STR("core/audit-header/"), STR_NONE, 0)) {
         struct value *row = entry_get_value(&r->tx, header_entry(r, name->text));
 
         if (row != NULL)

@@ -11,8 +11,7 @@ static struct value *tokens_of(struct request *r, struct str entity, bool *all)
     struct value *list = value_list(&r->arena);
 
     *all = names->n < INCIDENT_TOKENS;
-    value_each(it, names)
-    {
+    value_each (it, names) {
         const struct token *t = token_load(r, it->text);
 
         if (t != NULL && str_eq(t->entity, entity))
@@ -26,8 +25,7 @@ static struct value *aliases_of(struct request *r, const struct value *entity)
     struct arena *a = &r->arena;
     struct value *list = value_list(a);
 
-    value_each(it, value_get(entity, "aliases"))
-    {
+    value_each (it, value_get(entity, "aliases")) {
         struct value *one = value_map(a);
 
         value_put_text(a, one, "name", value_get_text(it, "name", STR("")));
@@ -41,8 +39,7 @@ static struct value *accessors_of(struct request *r, const struct value *hashes)
 {
     struct value *list = value_list(&r->arena);
 
-    value_each(it, hashes)
-    {
+    value_each (it, hashes) {
         const struct token *t = list->n < INCIDENT_LISTED ? token_load(r, it->text) : NULL;
 
         if (t != NULL)
@@ -96,7 +93,8 @@ void incident_entity(struct request *r, struct incident *in)
     }
     identity_disable(r, id, true);
     incident_mark(r, in, "the entity is disabled: none of its tokens is taken any more");
-    value_each(it, tokens) n += token_revoke(r, it->text);
+    value_each (it, tokens)
+        n += token_revoke(r, it->text);
     value_put_bool(&r->arena, in->done, "disabled", true);
     value_put_i64(&r->arena, in->done, "tokens_revoked", n);
     incident_mark(r, in, "%lld tokens are revoked, with their leases", (long long)n);

@@ -47,8 +47,7 @@ static struct value *living(struct request *r, struct str issuer, bool *all)
         entry_list(&r->tx, mount_path(r, "cert/"), STR_NONE, INCIDENT_CERTIFICATES);
 
     *all = names->n < INCIDENT_CERTIFICATES;
-    value_each(it, names)
-    {
+    value_each (it, names) {
         struct value *v = entry_get_value(&r->tx, mount_path(r, "cert/%.*s", STR_ARG(it->text)));
         struct str revoked;
 
@@ -85,8 +84,7 @@ static void look(struct request *r, struct incident *in, struct authority *a)
     bool all;
 
     a->serials = living(r, a->id, &all);
-    value_each(it, a->serials)
-    {
+    value_each (it, a->serials) {
         if (listed->n < INCIDENT_LISTED)
             value_add_text(ar, listed, it->text);
     }

@@ -70,8 +70,7 @@ static struct value *policies_of(struct request *r, const struct mount *m, struc
 {
     struct value *list = value_list(&r->arena);
 
-    value_each(it, entry_list(&r->tx, STR("policy/"), STR_NONE, INCIDENT_POLICIES))
-    {
+    value_each (it, entry_list(&r->tx, STR("policy/"), STR_NONE, INCIDENT_POLICIES)) {
         if (policy_uses(r, it->text, m, name))
             value_add_text(&r->arena, list, it->text);
     }
@@ -80,7 +79,10 @@ static struct value *policies_of(struct request *r, const struct mount *m, struc
 
 static bool has_one(const struct value *wanted, const struct value *has)
 {
-    value_each(w, wanted) value_each(h, has) if (str_eq(w->text, h->text)) return true;
+    value_each (w, wanted)
+        value_each (h, has)
+            if (str_eq(w->text, h->text))
+                return true;
     return false;
 }
 
@@ -89,8 +91,7 @@ static void count_tokens(struct request *r, struct value *radius, const struct v
     struct value *names = entry_list(&r->tx, STR("token/id/"), STR_NONE, INCIDENT_TOKENS);
     int64_t n = 0;
 
-    value_each(it, names)
-    {
+    value_each (it, names) {
         const struct token *t = token_load(r, it->text);
 
         if (t != NULL &&

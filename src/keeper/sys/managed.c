@@ -128,8 +128,7 @@ static void put_texts(struct buf *to, const struct value *list)
     const char *comma = "";
 
     buf_char(to, '[');
-    value_each(one, list)
-    {
+    value_each (one, list) {
         buf_printf(to, "%s\"%.*s\"", comma, STR_ARG(one->text));
         comma = ", ";
     }
@@ -143,8 +142,7 @@ static struct str policy_text(struct request *r, const struct value *rules)
     struct buf b;
 
     buf_init(&b, POLICY_MOST);
-    value_each(rule, rules)
-    {
+    value_each (rule, rules) {
         const struct value *approvals = value_get(rule, "approvals");
 
         buf_printf(&b,

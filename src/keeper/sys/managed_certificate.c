@@ -99,7 +99,8 @@ static struct value *issue_body(struct request *r, const struct wish *w)
     struct value *names = value_list(a);
     struct value *addresses = value_list(a);
 
-    value_each(host, w->hosts) value_add_text(a, is_ip(host->text) ? addresses : names, host->text);
+    value_each (host, w->hosts)
+        value_add_text(a, is_ip(host->text) ? addresses : names, host->text);
     if (names->first != NULL && names->first->text.len <= NAME_IN_SUBJECT)
         value_put_text(a, body, "common_name", names->first->text);
     value_put(body, "alt_names", names);
@@ -116,8 +117,7 @@ static struct str chain_of(struct request *r, const struct value *data)
 
     buf_init(&b, 1 << 20);
     buf_str(&b, value_get_text(data, "certificate", STR("")));
-    value_each(above, value_get(data, "ca_chain"))
-    {
+    value_each (above, value_get(data, "ca_chain")) {
         buf_char(&b, '\n');
         buf_str(&b, above->text);
     }

@@ -215,8 +215,7 @@ static bool read_options(struct request *r, struct value *to)
         reply_error(r, 400, "too many options");
         return false;
     }
-    value_each(it, options)
-    {
+    value_each (it, options) {
         if (it->kind == VALUE_TEXT || it->kind == VALUE_NUMBER)
             value_set(&r->arena, to, it->name, value_text(&r->arena, it->text));
         else if (it->kind == VALUE_TRUE || it->kind == VALUE_FALSE)
@@ -383,7 +382,7 @@ static void tune_write(struct request *r, const struct mount *m)
     }
     if (options->n > 0 && !in_mount(r, changed, options))
         return;
-    value_each(it, options)
+    value_each (it, options)
         value_set(&r->arena, changed->options, it->name, value_text(&r->arena, it->text));
     mount_put(&r->tx, changed);
     call_of(r)->reloads = true;
@@ -476,9 +475,9 @@ void sys_tick(struct request *r, struct mount *m)
     (void)m;
     rotate_when_due(r);
     approval_tick(r);
-    value_each(id,
-        gone) if (!entry_delete_under(&r->tx, entry_path(&r->tx, "mount/%.*s/", STR_ARG(id->text))))
-        entry_delete(&r->tx, entry_path(&r->tx, "core/gone/%.*s", STR_ARG(id->text)));
+    value_each (id, gone)
+        if (!entry_delete_under(&r->tx, entry_path(&r->tx, "mount/%.*s/", STR_ARG(id->text))))
+            entry_delete(&r->tx, entry_path(&r->tx, "core/gone/%.*s", STR_ARG(id->text)));
 }
 
 /* ---- moving ---- */

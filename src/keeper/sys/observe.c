@@ -188,10 +188,11 @@ static void look_at_expiry(struct core *c)
     r->inside = true;
     c->signers->soonest = 0;
     names = entry_list(&r->tx, STR("managed/certificate/"), STR_NONE, EXPIRING_MAX);
-    value_each(it, names) sooner(c->signers,
-        value_get_i64(entry_get_value(&r->tx,
-                          entry_path(&r->tx, "managed/certificate/%.*s", STR_ARG(it->text))),
-            "expires", 0));
+    value_each (it, names)
+        sooner(c->signers,
+            value_get_i64(entry_get_value(&r->tx,
+                              entry_path(&r->tx, "managed/certificate/%.*s", STR_ARG(it->text))),
+                "expires", 0));
     while ((m = core_mount_each(c, NULL, m)) != NULL) {
         struct value *said = value_map(&r->arena);
 

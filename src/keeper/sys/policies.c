@@ -307,8 +307,7 @@ static struct str all_characters(struct arena *a, const struct value *rules)
     char *to = arena_calloc(a, 256, 1);
     size_t n = 0;
 
-    value_each(rule, rules)
-    {
+    value_each (rule, rules) {
         struct str set = value_get_text(rule, "charset", STR(""));
 
         for (size_t i = 0; i < set.len && n < 255; i++)
@@ -335,8 +334,7 @@ void sys_password_generate(struct request *r)
     }
     all = all_characters(&r->arena, rules);
     to = arena_alloc(&r->arena, length + 1);
-    value_each(rule, rules)
-    {
+    value_each (rule, rules) {
         struct str set = value_get_text(rule, "charset", STR(""));
         int64_t least = value_get_i64(rule, "min-chars", 0);
 

@@ -93,9 +93,10 @@ bool quotas_load(struct core *c)
         if (q->n > 0)
             memcpy(all, q->limits, q->n * sizeof(*all));
         q->limits = all;
-        value_each(name, names) read_limit(&q->arena,
-            entry_get_value(&t, entry_path(&t, "%s%.*s", folders[i], STR_ARG(name->text))),
-            &all[q->n++]);
+        value_each (name, names)
+            read_limit(&q->arena,
+                entry_get_value(&t, entry_path(&t, "%s%.*s", folders[i], STR_ARG(name->text))),
+                &all[q->n++]);
     }
     arena_free(&scratch);
     return t.failed == NULL;

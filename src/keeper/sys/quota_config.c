@@ -113,8 +113,7 @@ static bool is_taken(struct request *r, const struct value *v)
     struct str folder = entry_path(&r->tx, "quota/%.*s/", STR_ARG(kind_of(r)));
     struct value *names = entry_list(&r->tx, folder, STR_NONE, 0);
 
-    value_each(name, names)
-    {
+    value_each (name, names) {
         const struct value *other;
 
         if (str_eq(name->text, param(r, "name")))

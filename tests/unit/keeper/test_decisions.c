@@ -60,7 +60,8 @@ static bool said(const char *word)
     const struct value *list = core_at(&f, "capabilities");
     bool found = false;
 
-    value_each(it, list) found = found || str_is(it->text, word);
+    value_each (it, list)
+        found = found || str_is(it->text, word);
     return found;
 }
 

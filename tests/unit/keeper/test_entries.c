@@ -21,8 +21,7 @@ static void names_are(struct tx *t, const char *folder, const char *want)
     struct buf b;
 
     buf_init(&b, 100000);
-    value_each(it, list)
-    {
+    value_each (it, list) {
         buf_str(&b, it->text);
         buf_char(&b, ' ');
     }

@@ -163,7 +163,8 @@ static void secrets_are_looked_up_and_ended(void)
     CHECK_U64(login(secret), 400);
     core_fixture_advance(&f, 5);
     CHECK_U64(ask(OP_LIST, "auth/approle/role/App/secret-id", NULL), 200);
-    value_each(k, core_at(&f, "data.keys")) CHECK(!str_is(k->text, accessor));
+    value_each (k, core_at(&f, "data.keys"))
+        CHECK(!str_is(k->text, accessor));
 }
 
 static void a_secret_of_ones_own_and_networks(void)

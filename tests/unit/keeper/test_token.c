@@ -225,7 +225,8 @@ static void what_ended_is_cleared_away(void)
     core_fixture_advance(&f, 20);
     CHECK_U64(core_call(&f, OP_WRITE, "auth/token/lookup-accessor", f.root, body), 400);
     CHECK_U64(core_call(&f, OP_LIST, "auth/token/accessors", f.root, NULL), 200);
-    value_each(k, core_at(&f, "data.keys")) CHECK(!str_is(k->text, accessor));
+    value_each (k, core_at(&f, "data.keys"))
+        CHECK(!str_is(k->text, accessor));
 }
 
 static void uses_are_counted(void)

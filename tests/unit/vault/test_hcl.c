@@ -28,8 +28,7 @@ static void show(const struct value *v, struct buf *to)
     case VALUE_LIST:
     case VALUE_MAP:
         buf_char(to, v->kind == VALUE_LIST ? '[' : '{');
-        value_each(it, v)
-        {
+        value_each (it, v) {
             if (v->kind == VALUE_MAP)
                 buf_printf(to, "%.*s=", STR_ARG(it->name));
             show(it, to);
