@@ -54,19 +54,29 @@ static void say_token(struct request *r, const struct token *k, struct str id)
     reply_data(r, v);
 }
 
+/* The token that is meant: "token" of the body, else what id holds already. False: neither (said). */
+static bool asked_token(struct request *r, struct str *id)
+{
+    field_text(r, "token", id);
+    if (!refused(r) && id->len == 0)
+        reply_error(r, 400, "missing token ID");
+    return !refused(r);
+}
+
+/* Whoever asks about himself has been looked up already. */
+static const struct token *token_named(struct request *r, struct str id)
+{
+    return r->who != NULL && str_eq_secret(id, r->token) ? r->who : token_load_text(r, id);
+}
+
 static void lookup(struct request *r)
 {
     struct str id = r->token;
     const struct token *k;
 
-    field_text(r, "token", &id);
-    if (refused(r))
+    if (!asked_token(r, &id))
         return;
-    if (id.len == 0) {
-        reply_error(r, 400, "missing token ID");
-        return;
-    }
-    k = r->who != NULL && str_eq_secret(id, r->token) ? r->who : token_load_text(r, id);
+    k = token_named(r, id);
     if (k == NULL)
         reply_error(r, 403, "bad token");
     else
@@ -129,14 +139,9 @@ static void renew(struct request *r)
     struct str id = STR("");
     const struct token *k;
 
-    field_text(r, "token", &id);
-    if (refused(r))
+    if (!asked_token(r, &id))
         return;
-    if (id.len == 0) {
-        reply_error(r, 400, "missing token ID");
-        return;
-    }
-    k = r->who != NULL && str_eq_secret(id, r->token) ? r->who : token_load_text(r, id);
+    k = token_named(r, id);
     if (k == NULL)
         reply_error(r, 400, "token not found");
     else
@@ -173,13 +178,8 @@ static void revoke(struct request *r)
     struct str id = STR("");
     const struct token *k;
 
-    field_text(r, "token", &id);
-    if (refused(r))
+    if (!asked_token(r, &id))
         return;
-    if (id.len == 0) {
-        reply_error(r, 400, "missing token ID");
-        return;
-    }
     k = token_load_text(r, id);
     if (k != NULL && !revocable(r, k))
         return;
@@ -211,13 +211,8 @@ static void revoke_orphan(struct request *r)
     struct str id = STR("");
     const struct token *k;
 
-    field_text(r, "token", &id);
-    if (refused(r))
+    if (!asked_token(r, &id))
         return;
-    if (id.len == 0) {
-        reply_error(r, 400, "missing token ID");
-        return;
-    }
     k = token_load_text(r, id);
     if (k == NULL) {
         reply_error(r, 400, "token to revoke not found");
