@@ -44,23 +44,8 @@ static int list(const struct command_line *line)
 static int issued(const struct command_line *line)
 {
     auto_free char *path = xasprintf("%s/certs", engine(line));
-    struct keeper_answer a;
-    struct err err;
-    size_t i;
-    json_t *serial;
 
-    if (keeper_ask(line, &(struct keeper_question){ .method = "LIST", .path = path }, &a, &err) ==
-        -1)
-        return command_fail(line, &err);
-    if (line->json)
-        command_print_json(json_object_get(keeper_data(&a), "keys"));
-    else
-        json_array_foreach(json_object_get(keeper_data(&a), "keys"), i, serial)
-        {
-            printf("%s\n", json_string_value(serial));
-        }
-    keeper_answer_free(&a);
-    return 0;
+    return keeper_list(line, path);
 }
 
 static int show(const struct command_line *line)

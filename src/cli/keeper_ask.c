@@ -176,6 +176,29 @@ void keeper_print_json(const struct keeper_answer *a)
         printf("{\"done\": true}\n");
 }
 
+int keeper_list(const struct command_line *line, const char *path)
+{
+    struct keeper_answer a;
+    struct err err;
+    const json_t *keys;
+    size_t i;
+    const json_t *key;
+
+    if (keeper_ask(line, &(struct keeper_question){ .method = "LIST", .path = path }, &a, &err) ==
+        -1)
+        return command_fail(line, &err);
+    keys = json_object_get(keeper_data(&a), "keys");
+    if (line->json)
+        command_print_json(keys);
+    else
+        json_array_foreach(keys, i, key)
+        {
+            printf("%s\n", json_string_value(key));
+        }
+    keeper_answer_free(&a);
+    return 0;
+}
+
 int keeper_do(const struct command_line *line, const struct keeper_question *q, const char *done)
 {
     struct keeper_answer a;

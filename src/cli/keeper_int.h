@@ -32,6 +32,8 @@ int keeper_ask(const struct command_line *line, const struct keeper_question *q,
 void keeper_answer_free(struct keeper_answer *a);
 /* Asks, and with --json prints the answer's `data` (or the whole) and is done: *printed.  The exit code in the end. */
 int keeper_do(const struct command_line *line, const struct keeper_question *q, const char *done);
+/* Prints the names that a LIST of the path gives, a line each. The exit code in the end. */
+int keeper_list(const struct command_line *line, const char *path);
 /* "data" when there is one. */
 const json_t *keeper_data(const struct keeper_answer *a);
 void keeper_print_json(const struct keeper_answer *a);

@@ -23,23 +23,8 @@ static char *path_of(const char *name, const char *part, const char *more)
 static int list(const struct command_line *line)
 {
     auto_free char *path = xasprintf("%s/keys", line->nargs > 0 ? line->args[0] : "transit");
-    struct keeper_answer a;
-    struct err err;
-    size_t i;
-    json_t *key;
 
-    if (keeper_ask(line, &(struct keeper_question){ .method = "LIST", .path = path }, &a, &err) ==
-        -1)
-        return command_fail(line, &err);
-    if (line->json)
-        command_print_json(json_object_get(keeper_data(&a), "keys"));
-    else
-        json_array_foreach(json_object_get(keeper_data(&a), "keys"), i, key)
-        {
-            printf("%s\n", json_string_value(key));
-        }
-    keeper_answer_free(&a);
-    return 0;
+    return keeper_list(line, path);
 }
 
 /* Beyond Vault: each version with its state (NIST SP 800-57), if the token may see them. */

@@ -71,32 +71,18 @@ static char *api_path(const struct place *p, const char *part)
 static int list(const struct command_line *line)
 {
     const char *given = line->nargs > 0 ? line->args[0] : "secret/";
-    struct keeper_answer a;
     struct place p = { 0 };
     struct err err;
     char *path;
     int result;
-    size_t i;
-    json_t *key;
 
     if (place_of(line, given, &p, &err) == -1)
         return command_fail(line, &err);
     path = api_path(&p, "metadata");
-    result =
-        keeper_ask(line, &(struct keeper_question){ .method = "LIST", .path = path }, &a, &err);
+    result = keeper_list(line, path);
     free(path);
     place_free(&p);
-    if (result == -1)
-        return command_fail(line, &err);
-    if (line->json)
-        command_print_json(json_object_get(keeper_data(&a), "keys"));
-    else
-        json_array_foreach(json_object_get(keeper_data(&a), "keys"), i, key)
-        {
-            printf("%s\n", json_string_value(key));
-        }
-    keeper_answer_free(&a);
-    return 0;
+    return result;
 }
 
 /* ---- get ---- */
