@@ -361,11 +361,6 @@ struct str core_cluster_id(struct core *c, struct arena *a)
     return encode_uuid(a, c->cluster_id);
 }
 
-void core_let_recover(struct core *c, bool without_token)
-{
-    c->open_recovery = without_token;
-}
-
 int64_t core_wall(struct core *c)
 {
     return (int64_t)(loop_wall(c->loop) / 1000);

@@ -33,9 +33,6 @@ void core_attach_api(struct core *c, int fd);
 /* The key file for auto-unseal, as the parent opened it (-1: none); closed. Used at once when sealed. */
 void core_give_unseal_key(struct core *c, int fd);
 
-/* rekey and generate-root without a token, as Vault had it before version 2; false when never said. */
-void core_let_recover(struct core *c, bool without_token);
-
 /* From bytes of a KEEPER_REQUEST (core/dispatch.c); answer() gets the bytes of KEEPER_RESPONSE, now or later, once. */
 void core_request(
     struct core *c, struct str bytes, void (*answer)(void *arg, struct str bytes), void *arg);

@@ -85,8 +85,6 @@ static bool needs_token(const struct call *call)
         return false;
     if (r->endpoint == NULL)
         return true;
-    if ((r->endpoint->flags & ENDPOINT_RECOVERY) != 0 && r->core->open_recovery)
-        return false;
     return (r->endpoint->flags & ENDPOINT_OPEN) == 0;
 }
 

@@ -37,8 +37,7 @@ enum endpoint_flags {
         8, /* any valid token, whatever its policies (lookup-self comes by the default policy, not by this) */
     ENDPOINT_APPROVE =
         16, /* what a policy should want approvals for: destroy, export, seal, incident */
-    ENDPOINT_RAW = 32,      /* body may be no JSON: r->raw */
-    ENDPOINT_RECOVERY = 64, /* rekey, generate-root: open when the configuration says so */
+    ENDPOINT_RAW = 32, /* body may be no JSON: r->raw */
 };
 
 /* "keys/{name}/rotate": {name} is one segment (not empty), {path*} is all the rest, also empty. The first that fits wins;

@@ -100,7 +100,6 @@ struct core {
     void (*tell_change)(
         void *arg, const struct value *what); /* see core_on_change(); NULL: nobody */
     void *change_arg;
-    bool open_recovery; /* rekey and generate-root need no token, as before Vault 2 */
     msec_t sealing_since;
     bool stale;             /* mounts or quotas must be read anew, as soon as the store answers */
     bool hurry;             /* background work has more to do */
